@@ -1,0 +1,1 @@
+"""Harvesters read one kind of source each and yield observations; they know no service."""

@@ -1,0 +1,41 @@
+"""What can go wrong with a source: retry later, stop, or pass over one record."""
+
+from typing import NamedTuple
+
+from schemas.harvest import Skipped
+from schemas.identifiers import Identifier
+from schemas.masking import mask_secrets
+
+LONGEST: int = 500
+
+
+class SourceUnavailable(Exception):  # noqa: N818  # reads as a sentence
+    """The source does not answer now; the next harvest tries again."""
+
+
+class SourceRefused(Exception):  # noqa: N818  # reads as a sentence
+    """The source answers, and cannot be believed or will not let us in: stop, retire nothing."""
+
+
+class RecordUnreadable(NamedTuple):
+    """One record that cannot be observed. Yielded, not raised: raising would end the page."""
+
+    code: str
+    message: str
+    pointer: str = ""
+    subject: Identifier | None = None
+
+    def skipped(self) -> Skipped:
+        """As the report of the harvest says it."""
+        return Skipped(
+            code=self.code,
+            message=shown(self.message),
+            pointer=self.pointer[:LONGEST],
+            subject=self.subject,
+        )
+
+
+def shown(error: object) -> str:
+    """An error as people may see it: on one line, without secrets, at most 500 characters."""
+    text = mask_secrets(str(error)).encode("ascii", "backslashreplace").decode()
+    return " ".join(text.split())[:LONGEST]

@@ -1,0 +1,201 @@
+"""Reads one scope once and sends what it says: the only loop. Every way out closes the harvest."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from harvesters.base import Harvester
+from harvesters.errors import RecordUnreadable, SourceRefused, shown
+from harvesters.sink import CatalogRefused, CatalogUnavailable, Sink, as_json
+from schemas.harvest import (
+    CloseHarvest,
+    Coverage,
+    HarvestOpened,
+    HarvestReport,
+    Limits,
+    OpenHarvest,
+    Outcome,
+    Skipped,
+)
+from schemas.observation import Observation, Sighting
+
+HEARTBEAT_SECONDS: Final = 60.0
+MOST_SKIPPED: Final = 10_000
+OPENING, CLOSING = b'{"observations":[', b"]}"
+Page = TypeVar("Page")
+
+
+def harvest(harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False) -> HarvestReport:
+    """Read one scope once; the report says what came of it.
+
+    Raises what the harvester or the sink raised, after closing the harvest as failed.
+    """
+    asked = OpenHarvest(
+        harvest=uuid7(),
+        scope=harvester.scope,
+        coverage=harvester.coverage,
+        harvester_version=harvester.version,
+    )
+    opened = sink.open(asked, dry_run=dry_run)
+    sending = _Sending(sink, opened, harvester.coverage)
+    cursor = opened.cursor
+    try:
+        with _heartbeat(sink, opened.harvest):
+            for page in _ahead(harvester.pages(opened.cursor)):
+                sending.add(harvester.observe(page))
+                cursor = harvester.cursor_after(page) or cursor
+            sending.flush()
+            _look_closer(harvester, sink, opened, sending)
+    except BaseException as error:  # Ctrl-C too: an open harvest blocks the next
+        _close_failed(sink, opened.harvest, error, sending)
+        raise
+    return sink.close(opened.harvest, sending.closing(Outcome.COMPLETE, harvester, cursor=cursor))
+
+
+class _Sending:
+    """Collects observations and sends them, sightings first where a sweep sees everything."""
+
+    def __init__(self, sink: Sink, opened: HarvestOpened, coverage: Coverage) -> None:
+        self.sink, self.opened = sink, opened
+        self.sights = coverage is Coverage.FULL
+        self.waiting: list[Observation] = []
+        self.skipped: list[Skipped] = []
+        self.passed_over = 0
+        self.count = 0
+
+    def add(self, observed: Iterable[Observation | RecordUnreadable]) -> None:
+        """Take what a page says; what cannot be read is reported, never lost in silence."""
+        for one in observed:
+            if isinstance(one, RecordUnreadable):
+                self._skip(one)
+                continue
+            self.count += 1
+            self.waiting.append(one)
+            if len(self.waiting) >= self.opened.limits.sightings:
+                self.flush()
+
+    def flush(self, *, asked_for: bool = False) -> None:
+        """Send what waits: what was asked for by name is sent as it is."""
+        waiting, self.waiting = self.waiting, []
+        if self.sights and not asked_for:
+            waiting = self._wanted(waiting)
+        for batch in batches(waiting, self.opened.limits, too_large=self._skip):
+            receipt = self.sink.send(self.opened.harvest, batch)
+            for refusal in receipt.refused:
+                self._skip(
+                    RecordUnreadable(
+                        refusal.code, refusal.message, refusal.pointer, refusal.subject
+                    )
+                )
+
+    def closing(
+        self, outcome: Outcome, harvester: Harvester[Any], *, cursor: str | None
+    ) -> CloseHarvest:
+        """How the harvest ends."""
+        counts = dict(harvester.counts) | (
+            {"skipped_beyond_report": self.passed_over} if self.passed_over else {}
+        )
+        return CloseHarvest(
+            outcome=outcome, cursor=cursor, skipped=tuple(self.skipped), counts=counts
+        )
+
+    def _wanted(self, waiting: Sequence[Observation]) -> list[Observation]:
+        wanted: list[Observation] = []
+        most = self.opened.limits.sightings
+        for start in range(0, len(waiting), most):
+            part = waiting[start : start + most]
+            sightings = [Sighting(subject=one.subject, digest=one.digest()) for one in part]
+            answer = self.sink.sight(self.opened.harvest, sightings)
+            wanted += [part[index] for index in answer.wanted]
+        return wanted
+
+    def _skip(self, record: RecordUnreadable) -> None:
+        if len(self.skipped) < MOST_SKIPPED:
+            self.skipped.append(record.skipped())
+        else:
+            self.passed_over += 1
+
+
+def batches(
+    observations: Iterable[Observation], limits: Limits, *, too_large: Any
+) -> Iterator[bytes]:
+    """Requests of at most so many observations and bytes, in order; nothing is dropped silently."""
+    batch: list[bytes] = []
+    size = empty = len(OPENING) + len(CLOSING)
+    for observation in observations:
+        written = as_json(observation)
+        if empty + len(written) > limits.bytes:
+            message = f"its {len(written)} bytes are more than one request takes"
+            too_large(RecordUnreadable("too_large", message, "", observation.subject))
+            continue
+        if batch and (
+            len(batch) >= limits.observations or size + 1 + len(written) > limits.bytes
+        ):
+            yield OPENING + b",".join(batch) + CLOSING
+            batch, size = [], empty
+        size += len(written) + bool(batch)
+        batch.append(written)
+    if batch:
+        yield OPENING + b",".join(batch) + CLOSING
+
+
+def _look_closer(
+    harvester: Harvester[Any], sink: Sink, opened: HarvestOpened, sending: _Sending
+) -> None:
+    """A listing proves presence, never absence: ask by name for what it lacked."""
+    if harvester.coverage is not Coverage.FULL:
+        return
+    if sending.count == 0 and opened.ever_seen:
+        raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
+    for page in list(sink.unseen(opened.harvest)):
+        sending.add(harvester.ask(page))
+        sending.flush(asked_for=True)
+
+
+def _close_failed(sink: Sink, opened: UUID, error: BaseException, sending: _Sending) -> None:
+    """Say why it failed; a catalog that does not answer lets the lease end."""
+    asked = CloseHarvest(
+        outcome=Outcome.FAILED,
+        error=f"{type(error).__name__}: {shown(error)}",
+        skipped=tuple(sending.skipped),
+    )
+    try:
+        sink.close(opened, asked)
+    except (CatalogUnavailable, CatalogRefused):
+        return
+
+
+@contextmanager
+def _heartbeat(sink: Sink, opened: UUID) -> Iterator[None]:
+    """Keep the lease while the source is slow; the next request tells if it was lost."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            try:
+                sink.heartbeat(opened)
+            except (CatalogUnavailable, CatalogRefused):
+                return
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(timeout=1)
+
+
+def _ahead(pages: Iterator[Page]) -> Iterator[Page]:
+    """Read the next page while this one is sent."""
+    nothing = object()
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming: Future[Any] = reader.submit(next, pages, nothing)
+        while (page := coming.result()) is not nothing:
+            coming = reader.submit(next, pages, nothing)
+            yield page

@@ -1,0 +1,59 @@
+"""Canonical JSON and the digest of an observation."""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from schemas.strict import instant_text
+
+if TYPE_CHECKING:
+    from schemas.observation import Observation
+
+
+def canonical_json(value: object) -> str:
+    """Write a value the one way it is hashed and compared (canonical form 1).
+
+    Sorted keys, no spaces, NFC; decimals as text, so that 1.0, 1.00 and 1e0 read alike.
+    """
+    return json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256(text: str) -> str:
+    """Answer `sha256:<64 hex>` of a text's UTF-8 bytes."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def observation_digest(observation: "Observation") -> str:
+    """Digest what an observation says, without when it was said and on what evidence."""
+    stated = observation.model_dump(
+        mode="json",
+        include={"subject", "same_as", "facts", "inferred", "gone"},
+        exclude_unset=True,
+        exclude_defaults=False,
+    )
+    stated = {name: value for name, value in stated.items() if value or name == "facts"}
+    return sha256(canonical_json(stated))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {str(_plain(name)): _plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return _written(value)
+
+
+def _written(value: object) -> str:
+    """Times are written with six digits and `Z`, everything else by its own text."""
+    return instant_text(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,176 @@
+"""Identifiers: what things are known by, per kind and scheme, in canonical form."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, Final, NamedTuple, Self
+
+from pydantic import AfterValidator, StringConstraints, model_validator
+
+from schemas.canonical import (
+    NOREPLY,
+    canonical_dataset_uri,
+    canonical_digest,
+    canonical_email,
+    canonical_natural,
+    canonical_repository_url,
+    canonical_text,
+    decode_segment,
+    encode_segment,
+    fold_name,
+    natural_name,
+    number_key,
+    split_natural_name,
+)
+from schemas.strict import Closed
+
+__all__ = [
+    "SCHEMES", "Identifier", "Kind", "Scheme", "decode_segment", "email_identifier",
+    "encode_segment", "fold_name", "natural_name", "number_key", "source_of",
+    "split_natural_name", "workspace_of",
+]  # fmt: skip
+
+
+class Kind(StrEnum):
+    """The kinds of things that the catalog holds."""
+
+    MODEL = "model"
+    VERSION = "version"
+    TRAINING_RUN = "training_run"
+    DATASET = "dataset"
+    OWNER = "owner"
+    REPOSITORY = "repository"
+    BUILD = "build"
+    DEPLOYMENT = "deployment"
+    USE = "use"
+
+
+class Scheme(NamedTuple):
+    """What an identifier of a scheme means.
+
+    `keeps_alive`: a current sighting of it keeps its entry alive; others add facts or names.
+    `source_bound`: its first segment is the name of the only source that may speak about it.
+    `lookup_only`: many things may share one, so that it never joins two.
+    """
+
+    canonical: Callable[[str], str] = canonical_text
+    keeps_alive: bool = True
+    source_bound: bool = False
+    lookup_only: bool = False
+    workspaces: bool = False  # its second segment is a workspace
+
+
+BOUND: Final = Scheme(source_bound=True)
+MLFLOW: Final = Scheme(source_bound=True, workspaces=True)
+NAME: Final = Scheme(canonical_natural, keeps_alive=False)
+LOOKUP: Final = Scheme(keeps_alive=False, lookup_only=True)
+ALIVE: Final = Scheme()
+NAMED_ONLY: Final = Scheme(keeps_alive=False)
+
+SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
+    Kind.MODEL: {"mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "name": NAME, "hf": NAMED_ONLY},
+    Kind.VERSION: {
+        "mlflow": MLFLOW,
+        "mlflow-training": MLFLOW._replace(keeps_alive=False),
+        "mlflow-mlmodel": MLFLOW._replace(keeps_alive=False),
+        "number": NAME,
+        "logged-model": LOOKUP,
+        "digest": LOOKUP._replace(canonical=canonical_digest),
+        "artifact": LOOKUP,
+    },
+    Kind.TRAINING_RUN: {"mlflow": MLFLOW, "openlineage": BOUND},
+    Kind.DATASET: {
+        "uri": Scheme(canonical_dataset_uri),
+        "mlflow": MLFLOW,
+        "openlineage": ALIVE,
+    },
+    Kind.OWNER: {
+        "handle": ALIVE,
+        "email": Scheme(canonical_email),
+        "github": NAMED_ONLY,
+        "gitlab": NAMED_ONLY,
+        "mlflow": Scheme(keeps_alive=False, source_bound=True),
+    },
+    Kind.REPOSITORY: {
+        "url": Scheme(canonical_repository_url),
+        "github": ALIVE,
+        "gitlab": ALIVE,
+        "azure": ALIVE,
+    },
+    Kind.BUILD: {
+        "github": ALIVE, "gitlab": ALIVE, "jenkins": ALIVE, "azure": ALIVE, "ci": BOUND,
+    },
+    Kind.DEPLOYMENT: {
+        "kserve": ALIVE, "k8s": ALIVE, "sagemaker": ALIVE, "github": ALIVE, "gitlab": ALIVE,
+        "ci": BOUND,
+    },
+    Kind.USE: {"name": NAME._replace(keeps_alive=True)},
+}  # fmt: skip
+
+
+@lru_cache(maxsize=131_072)
+def _canonical(kind: Kind, scheme: str, value: str) -> str:
+    known = SCHEMES[kind].get(scheme)
+    if known is None:
+        near = get_close_matches(scheme, SCHEMES[kind], n=1) or sorted(SCHEMES[kind])
+        message = f"a {kind} has no scheme of this name; the nearest is {near[0]}"
+        raise ValueError(message)
+    return canonical_text(known.canonical(value))
+
+
+class Identifier(Closed):
+    """What something is known by: a kind, a scheme and a value in the scheme's canonical form."""
+
+    kind: Kind
+    scheme: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=40)]
+    value: Annotated[str, StringConstraints(strict=True), AfterValidator(canonical_text)]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_canonical_form(cls, given: Any, handler: Callable[[Any], Self]) -> Self:
+        read = handler(given)
+        value = _canonical(read.kind, read.scheme, read.value)
+        if value == read.value:
+            return read
+        return read.model_copy(update={"value": value})
+
+    def __hash__(self) -> int:
+        """Identifiers are looked up by the thousand."""
+        return hash((self.value, self.scheme))
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in all three."""
+        return (
+            isinstance(other, Identifier)
+            and self.value == other.value
+            and self.scheme == other.scheme
+            and self.kind == other.kind
+        )
+
+    def __str__(self) -> str:
+        """On one line, for people."""
+        return f"{self.kind}:{self.scheme}:{self.value}"
+
+
+def source_of(identifier: Identifier) -> str | None:
+    """The only source that may speak about it, when its scheme binds it to one."""
+    if SCHEMES[identifier.kind][identifier.scheme].source_bound:
+        return identifier.value.split("/", 1)[0]
+    return None
+
+
+def workspace_of(identifier: Identifier) -> str | None:
+    """The workspace of its source, when its scheme has them."""
+    if not SCHEMES[identifier.kind][identifier.scheme].workspaces:
+        return None
+    parts = identifier.value.split("/", 2)
+    return decode_segment(parts[1]) if len(parts) > 1 else None
+
+
+def email_identifier(text: str) -> Identifier:
+    """An owner by e-mail; GitHub's no-reply addresses name the account behind them."""
+    address = canonical_email(text)
+    if found := NOREPLY.fullmatch(address):
+        return Identifier(kind=Kind.OWNER, scheme="github", value=f"github.com/{found['login']}")
+    return Identifier(kind=Kind.OWNER, scheme="email", value=address)

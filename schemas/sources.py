@@ -1,0 +1,130 @@
+"""A source as it is declared, by the API and by the sources file."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+
+from schemas.harvest import Coverage
+from schemas.identifiers import fold_name
+from schemas.strict import Closed, Count, Flag, Instant, Line, Number, Word
+
+API_VERSION: Final = "model-catalog/v1"
+DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
+UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+
+
+class SourceKind(StrEnum):
+    """The kinds of places that facts come from."""
+
+    MLFLOW = "mlflow"
+    CI = "ci"
+    PERSON = "person"
+
+
+PRECEDENCE: Final = {SourceKind.MLFLOW: 40, SourceKind.CI: 60, SourceKind.PERSON: 70}
+
+
+def _namespace(text: str) -> str:
+    if not NAMESPACE.fullmatch(text) or fold_name(text) != text:
+        raise ValueError("must be lower-case letters, digits, - and _, without a dot")
+    return text
+
+
+def _seconds(value: object) -> object:
+    """`1h`, `30m`, `2d`: whole numbers of one unit."""
+    if isinstance(value, str) and (found := DURATION.fullmatch(value)):
+        return int(timedelta(**{UNITS[found[2]]: int(found[1])}).total_seconds())
+    return value
+
+
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Namespace = Annotated[Word, AfterValidator(_namespace), Field(max_length=63)]
+Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=60, le=366 * 86_400)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,60}$")]
+
+
+class SourceSettings(Closed):
+    """What is declared about a source; secrets only as the name of an environment variable.
+
+    `may_name` lists the namespaces in which it may create, claim or merge; without it, those it
+    writes to. Credentials come from `MODEL_CATALOG_SECRET_<credential>` where the harvester runs.
+    """
+
+    name: SourceName
+    kind: SourceKind
+    namespace: Namespace
+    namespaces: dict[Line, Namespace] = {}
+    may_name: tuple[Namespace, ...] = ()
+    precedence: Annotated[int, Field(strict=True, ge=0, le=99)]
+    field_precedence: dict[Line, Annotated[int, Field(strict=True, ge=0, le=99)]] = {}
+    expected_interval: Seconds = 3_600
+    absences: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    held_back_share: Annotated[Number, Field(ge=0, le=1)] = 0.2
+    held_back_count: Count = 10
+    credential: VariableName | None = None
+    may_grant_ownership: Flag = False
+    enabled: Flag = True
+    settings: dict[Line, JsonValue] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: object) -> object:
+        """State what follows from the kind and the namespaces, so that it can be read."""
+        if not isinstance(given, dict):
+            return given
+        written = dict(given)
+        if not written.get("may_name"):
+            spaces = written.get("namespaces")
+            others = spaces.values() if isinstance(spaces, dict) else ()
+            named = {n for n in (written.get("namespace"), *others) if isinstance(n, str)}
+            written["may_name"] = sorted(named)
+        if written.get("precedence") is None and written.get("kind") in set(SourceKind):
+            written["precedence"] = PRECEDENCE[SourceKind(written["kind"])]
+        return written
+
+
+class ScopeState(Closed):
+    """Where the harvests of one scope stand."""
+
+    scope: Word
+    full_cursor: Line | None = None
+    delta_cursor: Line | None = None
+    last_complete_at: Instant | None = None
+
+
+class SourceState(SourceSettings):
+    """A source as the API answers it: what is declared, and where its harvests stand."""
+
+    scopes: tuple[ScopeState, ...] = ()
+
+
+class SourcesFile(Closed):
+    """The file that `model-catalog source apply` reads."""
+
+    apiVersion: Literal["model-catalog/v1"]  # noqa: N815  # as manifests spell it
+    kind: Literal["Sources"]
+    sources: Annotated[tuple[SourceSettings, ...], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [source.name for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            message = f"source {twice[0]} is declared twice"
+            raise ValueError(message)
+        return self
+
+
+class HarvestState(Closed):
+    """One harvest in a list: what it read and how it ended."""
+
+    harvest: Line
+    scope: Word
+    coverage: Coverage
+    outcome: Literal["complete", "failed"] | None
+    opened_at: Instant
+    closed_at: Instant | None
+    report: dict[str, JsonValue] | None = None

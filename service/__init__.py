@@ -1,0 +1,1 @@
+"""The catalog service: takes observations in, answers questions."""

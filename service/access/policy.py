@@ -1,0 +1,51 @@
+"""Capabilities: what tokens and roles may do, in one table."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    "entries:read": frozenset(
+        {"entries:read", "sources:own", "sources:read", "harvests:read", "ledger:read"}
+    ),
+    "exports:read": frozenset({"exports:read"}),
+    "metrics:read": frozenset({"metrics:read"}),
+    "observations:write": frozenset({"observations:write", "sources:own"}),
+    "decisions:write": frozenset({"decisions:write"}),
+    "access:admin": frozenset(
+        {
+            "sources:write", "sources:own", "sources:read", "harvests:read", "quarantine:read", "tokens:write",
+            "tokens:read", "ledger:read", "entries:reconcile",
+        }
+    ),
+}  # fmt: skip
+
+ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "reader": frozenset({"entries:read", "exports:read", "metrics:read"}),
+    "source": frozenset({"observations:write"}),
+    "admin": frozenset({"entries:read", "exports:read", "metrics:read", "access:admin"}),
+    "bootstrap": frozenset({"access:admin"}),
+}
+PUBLIC: Final = "public"
+CAPABILITIES: Final = frozenset().union(*SCOPES.values(), {PUBLIC})
+
+
+class Caller(NamedTuple):
+    """Who asks: the token's holder, with what it may do and where."""
+
+    kind: str  # person, source
+    id: str
+    token: str
+    role: str
+    capabilities: frozenset[str]
+    namespaces: frozenset[str] | None  # None: all
+    source: str | None = None
+
+    def may(self, capability: str) -> bool:
+        """Does it hold the capability?"""
+        return capability in self.capabilities
+
+
+def capabilities(role: str, scopes: frozenset[str]) -> frozenset[str]:
+    """What a token may do: its scopes, as far as its role still has them."""
+    held = scopes & ROLES.get(role, frozenset())
+    return frozenset().union(*(SCOPES[scope] for scope in held), {PUBLIC})

@@ -1,0 +1,1 @@
+"""Entries: what the catalog knows, how it is selected and shown."""

@@ -1,0 +1,104 @@
+"""What every entry has: the parent row, the namespaces it is seen through, its links."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from schemas.identifiers import Kind
+from service.db import Table, Timestamp
+
+KINDS_CHECK: Final = ", ".join(f"'{kind}'" for kind in Kind)
+
+
+class Entry(Table, table=True):
+    """The parent row of every catalogued thing: identity, visibility, the row that is locked."""
+
+    __tablename__ = "entry"
+    __table_args__: Any = (
+        sa.Index(
+            "uq_entry_kind_natural_key",
+            "kind",
+            "natural_key",
+            unique=True,
+            postgresql_where=sa.text("replaced_by IS NULL AND merged_into IS NULL"),
+        ),
+        sa.Index(None, "kind", "namespace"),
+        sa.CheckConstraint(f"kind IN ({KINDS_CHECK})", name="kind_known"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    namespace: str | None = None
+    natural_key: str | None = Field(default=None, sa_type=sa.String(collation="C"))
+    stub: bool = False  # only referred to so far: no source has described it
+    by_time: bool = False  # a later confirmation could decide a field otherwise
+    first_seen_at: datetime = Field(sa_type=Timestamp)
+    last_changed_at: datetime = Field(sa_type=Timestamp)
+    gone_since: datetime | None = Field(default=None, sa_type=Timestamp)
+    merged_into: UUID | None = Field(default=None, foreign_key="entry.id", index=True)
+    replaced_by: UUID | None = Field(
+        default=None,
+        sa_column=sa.Column(
+            sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), nullable=True
+        ),
+    )
+    numbered_by: int | None = None  # the source whose version numbers stand without a suffix
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class EntryNamespace(Table, table=True):
+    """Through which namespaces a thing without one of its own may be seen, and thanks to what."""
+
+    __tablename__ = "entry_namespace"
+
+    entry_id: UUID = Field(foreign_key="entry.id", primary_key=True)
+    namespace: str = Field(primary_key=True)
+    granted_by: UUID = Field(foreign_key="entry.id", primary_key=True, index=True)
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class Link(Table, table=True):
+    """A member of a set-valued fact that names another entry; digest and role belong to it."""
+
+    __tablename__ = "link"
+
+    entry_id: UUID = Field(foreign_key="entry.id", primary_key=True)
+    field: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)  # digest of the member's canonical JSON
+    target_id: UUID = Field(foreign_key="entry.id", index=True)
+    role: str | None = None
+    digest: str | None = None
+    attributes: dict[str, Any] = Field(sa_type=JSONB)
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class SubjectRow(Table, table=True):
+    """A natural key that something is known by, and the entry it belongs to.
+
+    Without an entry as long as a source has only said that it is gone.
+    """
+
+    __tablename__ = "subject"
+    __table_args__: Any = (
+        sa.UniqueConstraint("kind", "scheme", "value"),
+        sa.CheckConstraint(f"kind IN ({KINDS_CHECK})", name="kind_known"),
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True)
+    )
+    kind: str
+    scheme: str
+    value: str = Field(sa_type=sa.Text(collation="C"))
+    entry_id: UUID | None = Field(
+        default=None,
+        sa_column=sa.Column(
+            sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"),
+            nullable=True,
+            index=True,
+        ),
+    )

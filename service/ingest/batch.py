@@ -1,0 +1,144 @@
+"""Turns one request's records into observations to record, refusing the bad ones alone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from schemas.facts import ModelFacts
+from schemas.identifiers import SCHEMES, Identifier, Kind, natural_name, source_of
+from schemas.observation import Observation, Refusal, parse_observation
+from service.ingest.sources import SourceFacts
+
+NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
+
+
+class Item(NamedTuple):
+    """One readable observation of a batch, with what the service computes from it."""
+
+    index: int
+    observation: Observation
+    digest: str
+    claims: tuple[Identifier, ...]  # the subject, what it is the same as, its natural name
+
+    @property
+    def subject(self) -> Identifier:
+        """Whom it is about."""
+        return self.observation.subject
+
+    @property
+    def observed_at(self) -> datetime:
+        """When the source was read."""
+        return self.observation.observed_at
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the thing was created in its source; another time means another thing."""
+        return getattr(self.observation.facts, "created_at", None)
+
+
+class Refused(Exception):  # noqa: N818  # travels inside this module only
+    """One record is refused."""
+
+    def __init__(self, code: str, message: str, *, pointer: str = "") -> None:
+        """Say why and where."""
+        super().__init__(message)
+        self.code, self.pointer = code, pointer
+
+
+def read_batch(
+    documents: Sequence[Any], source: SourceFacts
+) -> tuple[list[Item], list[Refusal]]:
+    """Validate every record by itself: one that cannot be read never blocks the others."""
+    items, refusals = [], []
+    for index, document in enumerate(documents):
+        try:
+            observation = parse_observation(document)
+            claims = _claims(observation, source)
+        except ValidationError as error:
+            refusals.append(_invalid(index, document, error))
+        except Refused as refused:
+            refusals.append(
+                Refusal(
+                    index=index,
+                    subject=observation.subject,
+                    pointer=refused.pointer,
+                    code=refused.code,
+                    message=str(refused),
+                )
+            )
+        else:
+            items.append(Item(index, observation, observation.digest(), claims))
+    return items, refusals
+
+
+def _claims(observation: Observation, source: SourceFacts) -> tuple[Identifier, ...]:
+    """The identifiers under which the observation places its subject."""
+    spoken_for = source_of(observation.subject)
+    if spoken_for not in {None, source.name}:
+        raise Refused(
+            "foreign_source",
+            f"the subject belongs to source {spoken_for}; a token speaks for {source.name} only",
+            pointer="/subject/value",
+        )
+    claims = [observation.subject, *observation.same_as]
+    facts = observation.facts
+    if isinstance(facts, ModelFacts) and facts.namespace and facts.name:
+        value = natural_name(facts.namespace, facts.name)
+        claims.append(Identifier(kind=Kind.MODEL, scheme="name", value=value))
+    for position, claim in enumerate(claims):
+        if is_natural(claim) and not source.may_claim(claim):
+            raise Refused(
+                "namespace_not_allowed",
+                f"source {source.name} may not name anything in this namespace; an admin can add "
+                "it to the source's may_name",
+                pointer=_where(position, observation),
+            )
+    return tuple(dict.fromkeys(claims))
+
+
+def is_natural(identifier: Identifier) -> bool:
+    """Is it a name that the catalog itself gives, in a namespace?"""
+    return (identifier.kind, identifier.scheme) in NATURAL
+
+
+def keeps_alive(identifier: Identifier) -> bool:
+    """Does a current sighting of it keep its entry alive?"""
+    return SCHEMES[identifier.kind][identifier.scheme].keeps_alive
+
+
+def _where(position: int, observation: Observation) -> str:
+    if position == 0:
+        return "/subject/value"
+    if position <= len(observation.same_as):
+        return f"/same_as/{position - 1}/value"
+    return "/facts/namespace"
+
+
+def _invalid(index: int, document: Any, error: ValidationError) -> Refusal:
+    """Name the first thing that is wrong, by its place; never what stood there."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    known = {"extra_forbidden": "unknown_fact", "missing": "missing"}
+    pointer = "".join(f"/{_escaped(str(part))}" for part in first["loc"])
+    return Refusal(
+        index=index,
+        subject=_readable_subject(document),
+        pointer=pointer[:500],
+        code=known.get(first["type"], "invalid"),
+        message=first["msg"].removeprefix("Value error, "),
+    )
+
+
+def _escaped(part: str) -> str:
+    shown = part.encode("ascii", "backslashreplace").decode()[:100]
+    return shown.replace("~", "~0").replace("/", "~1")
+
+
+def _readable_subject(document: Any) -> Identifier | None:
+    if not isinstance(document, dict):
+        return None
+    try:
+        return Identifier.model_validate(document.get("subject"))
+    except ValidationError:
+        return None

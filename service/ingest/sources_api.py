@@ -1,0 +1,81 @@
+"""Routes of sources: declaring, reading, and the harvests of each."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from schemas.sources import SourceSettings, SourceState
+from schemas.strict import Closed
+from service.db import ReadSession, Store
+from service.errors import BadRequest, InsufficientScope, problems
+from service.ingest import declare, listing
+from service.ingest.api import actor_of
+from service.ingest.sources import SourceNotFound
+from service.routing import CatalogRoute, Requester, Trace, policy
+
+router = APIRouter(prefix="/api/v1", tags=["sources"], route_class=CatalogRoute)
+
+
+class DryRun(Closed):
+    """Answer what would be, change nothing."""
+
+    dry_run: bool = False
+
+
+class SourceNameDiffers(BadRequest):
+    """The address and the body name different sources.
+
+    Send the settings to the address that carries their name.
+    """
+
+
+@router.get("/sources")
+@policy("sources:read")
+def list_sources(caller: Requester, session: ReadSession) -> list[SourceState]:
+    """Every source that is declared."""
+    return declare.list_source_states(session)
+
+
+@router.get("/sources/{source}", responses=problems(SourceNotFound))
+@policy("sources:own")
+def get_source(caller: Requester, source: str, session: ReadSession) -> SourceState:
+    """One source: settings, scopes and cursors; never a secret."""
+    if caller.source is not None and caller.source != source:
+        raise InsufficientScope(detail=f"This one reads source {caller.source} only.")
+    return declare.get_source_state(session, source)
+
+
+@router.put("/sources/{source}")
+@policy("sources:write")
+def put_source(
+    caller: Requester,
+    source: str,
+    asked: SourceSettings,
+    query: Annotated[DryRun, Query()],
+    store: Store,
+    trace: Trace,
+) -> SourceState:
+    """Declare a source, or change it."""
+    if asked.name != source:
+        raise SourceNameDiffers(detail=f"{source} and {asked.name}.")
+    if query.dry_run:
+        return SourceState.model_validate(asked.model_dump())
+    return store.transact(
+        lambda session: declare.declare_source(
+            session, asked, actor=actor_of(caller), request=trace
+        )
+    )
+
+
+@router.get("/sources/{source}/harvests", responses=problems(SourceNotFound))
+@policy("harvests:read")
+def list_harvests(caller: Requester, source: str, session: ReadSession) -> list[dict[str, Any]]:
+    """The newest harvests of a source, with their reports."""
+    return listing.list_harvests(session, source)
+
+
+@router.get("/quarantine")
+@policy("quarantine:read")
+def list_quarantine(caller: Requester, session: ReadSession) -> list[dict[str, Any]]:
+    """Refused records and held-back harvests that nobody has settled."""
+    return listing.list_quarantine(session)

@@ -1,0 +1,244 @@
+"""The tables of the way in: sources, harvests, subjects, observations, sightings, decisions."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from service.catalog.tables import KINDS_CHECK
+from service.db import Table, Timestamp
+
+UNLOGGED: Any = {"prefixes": ["UNLOGGED"]}
+
+
+def _identity() -> Any:
+    return Field(
+        default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True)
+    )
+
+
+class SourceRow(Table, table=True):
+    """One configured place that facts come from; its name stands in identifiers and stays."""
+
+    __tablename__ = "source"
+    __table_args__: Any = (
+        sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name="name_form"),
+    )
+
+    id: int | None = _identity()
+    name: str = Field(unique=True)
+    kind: str
+    namespace: str
+    namespaces: dict[str, str] = Field(sa_type=JSONB)
+    may_name: list[str] = Field(sa_type=JSONB)
+    precedence: int
+    field_precedence: dict[str, int] = Field(sa_type=JSONB)
+    expected_interval_seconds: int
+    absences: int
+    held_back_share: float
+    held_back_count: int
+    credential: str | None = None
+    may_grant_ownership: bool
+    enabled: bool
+    settings: dict[str, Any] = Field(sa_type=JSONB)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class ScopeRow(Table, table=True):
+    """A part of a source that full harvests claim to have seen, and where they stand."""
+
+    __tablename__ = "scope"
+    __table_args__: Any = (sa.UniqueConstraint("source_id", "name"),)
+
+    id: int | None = _identity()
+    source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
+    name: str
+    full_cursor: str | None = None
+    delta_cursor: str | None = None
+    full_opened_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    full_closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    delta_closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class HarvestRow(Table, table=True):
+    """One execution of a harvester on a scope; open until closed or its lease is over."""
+
+    __tablename__ = "harvest"
+    __table_args__: Any = (
+        sa.Index(
+            "uq_harvest_scope_id_open",
+            "scope_id",
+            unique=True,
+            postgresql_where=sa.text("closed_at IS NULL AND NOT dry_run"),
+        ),
+        sa.Index(None, "scope_id", "opened_at"),
+        sa.CheckConstraint("coverage IN ('full', 'delta')", name="coverage_known"),
+        sa.CheckConstraint("outcome IN ('complete', 'failed')", name="outcome_known"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    scope_id: int = Field(sa_type=sa.BigInteger, foreign_key="scope.id")
+    coverage: str
+    harvester_version: str
+    dry_run: bool = False
+    opened_at: datetime = Field(sa_type=Timestamp)
+    lease_until: datetime = Field(sa_type=Timestamp)
+    closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    outcome: str | None = None
+    seen: int = Field(default=0, sa_type=sa.BigInteger)
+    created: int = Field(default=0, sa_type=sa.BigInteger)
+    changed: int = Field(default=0, sa_type=sa.BigInteger)
+    unchanged: int = Field(default=0, sa_type=sa.BigInteger)
+    conflicts: int = Field(default=0, sa_type=sa.BigInteger)
+    refused: int = Field(default=0, sa_type=sa.BigInteger)
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+
+
+class ObservationRow(Table, table=True):
+    """One immutable statement, as it was acknowledged."""
+
+    __tablename__ = "observation"
+    __table_args__: Any = (
+        sa.UniqueConstraint("source_id", "subject_id", "observed_at", "digest"),
+        sa.Index(None, "subject_id"),
+        sa.CheckConstraint(
+            "observed_at BETWEEN '1970-01-01Z' AND '10000-01-01Z'", name="observed_at_readable"
+        ),
+    )
+
+    id: int | None = _identity()
+    source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
+    subject_id: int = Field(sa_type=sa.BigInteger, foreign_key="subject.id")
+    harvest_id: UUID | None = Field(default=None, foreign_key="harvest.id")
+    observed_at: datetime = Field(sa_type=Timestamp)
+    recorded_at: datetime = Field(
+        sa_column=sa.Column(Timestamp, server_default=sa.func.now(), nullable=False)
+    )
+    digest: str
+    facts: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    inferred: list[str] = Field(sa_type=JSONB)
+    same_as: list[Any] = Field(sa_type=JSONB)
+    evidence: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    facts_version: int
+
+
+class SightingRow(Table, table=True):
+    """What is current of one subject in one source; never gone ones, so the last facts stay."""
+
+    __tablename__ = "sighting"
+    __table_args__: Any = (sa.Index(None, "subject_id"), sa.Index(None, "scope_id"))
+
+    source_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("source.id"), primary_key=True)
+    )
+    subject_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("subject.id"), primary_key=True)
+    )
+    observation_id: int = Field(sa_type=sa.BigInteger, foreign_key="observation.id")
+    digest: str
+    observed_at: datetime = Field(sa_type=Timestamp)
+    effective_at: datetime = Field(sa_type=Timestamp)  # never later than it was recorded
+    first_seen: datetime = Field(sa_type=Timestamp)
+    scope_id: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="scope.id")
+    marker: str | None = None
+
+
+class AbsenceRow(Table, table=True):
+    """A subject that a source no longer shows: unseen so far, or gone."""
+
+    __tablename__ = "absence"
+
+    source_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("source.id"), primary_key=True)
+    )
+    subject_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("subject.id"), primary_key=True)
+    )
+    harvests: int  # complete full harvests in a row that did not see it
+    unseen_since: datetime = Field(sa_type=Timestamp)
+    gone_since: datetime | None = Field(default=None, sa_type=Timestamp)
+    said_at: datetime | None = Field(default=None, sa_type=Timestamp)  # asked by name, then
+    digest: str | None = None  # of the observation that said so
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class IdentityDecision(Table, table=True):
+    """A decision about identity, recorded once and never computed again from order of arrival."""
+
+    __tablename__ = "identity_decision"
+    __table_args__: Any = (
+        sa.CheckConstraint(
+            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering')", name="op_known"
+        ),
+        sa.Index(None, "entry_id"),
+        sa.Index(None, "other_id"),
+    )
+
+    id: int | None = _identity()
+    op: str
+    entry_id: UUID = Field(foreign_key="entry.id")  # the one that stays, or that is numbered
+    other_id: UUID | None = Field(default=None, foreign_key="entry.id")
+    source_id: int | None = Field(
+        default=None, sa_type=sa.BigInteger, foreign_key="source.id"
+    )
+    homes: dict[str, Any] = Field(sa_type=JSONB)  # subject id → the entry it came from
+    evidence: dict[str, Any] = Field(sa_type=JSONB)
+    lifted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class QuarantineRow(Table, table=True):
+    """A refused record or a held-back plan, kept for people to see."""
+
+    __tablename__ = "quarantine"
+    __table_args__: Any = (
+        sa.UniqueConstraint("source_id", "digest"),
+        sa.CheckConstraint("what IN ('refused', 'held_back')", name="what_known"),
+    )
+
+    id: int | None = _identity()
+    source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
+    harvest_id: UUID | None = Field(default=None, foreign_key="harvest.id")
+    what: str
+    subject: str | None = Field(default=None, index=True)
+    pointer: str
+    code: str
+    message: str
+    digest: str
+    payload: str  # JSON in ASCII, secrets masked, at most 64 KiB
+    times: int = 1
+    first_at: datetime = Field(sa_type=Timestamp)
+    last_at: datetime = Field(sa_type=Timestamp)
+    resolved_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class SeenRow(Table, table=True):
+    """What an open harvest saw, and of what it was told that it is gone. Unlogged."""
+
+    __tablename__ = "seen"
+    __table_args__: Any = UNLOGGED
+
+    harvest_id: UUID = Field(primary_key=True)
+    subject_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False)
+    )
+    observation_id: int | None = Field(default=None, sa_type=sa.BigInteger)  # that says: gone
+
+
+class PlanRow(Table, table=True):
+    """An observation that a dry run would have recorded. Unlogged, gone when it closes."""
+
+    __tablename__ = "plan"
+    __table_args__: Any = (sa.Index(None, "harvest_id", "subject"), UNLOGGED)
+
+    id: int | None = _identity()
+    harvest_id: UUID
+    subject: str = Field(sa_type=sa.Text(collation="C"))
+    digest: str
+    document: dict[str, Any] = Field(sa_type=JSONB)
+    changes: list[Any] = Field(sa_type=JSONB)

@@ -1,0 +1,21 @@
+"""Hands many rows to one statement as one JSON document, so that its text never grows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+def recordset(
+    rows: Sequence[Mapping[str, Any]], name: str = "given", /, **columns: Any
+) -> sa.FromClause:
+    """The rows as a table of the named and typed columns (`jsonb_to_recordset`)."""
+    document = sa.bindparam(None, json.dumps(rows, ensure_ascii=False, default=str), sa.Text)
+    typed = [sa.column(column, sqltype) for column, sqltype in columns.items()]
+    return (
+        sa.func.jsonb_to_recordset(sa.cast(document, JSONB))
+        .table_valued(*typed, name=name)
+        .render_derived(with_types=True)
+    )

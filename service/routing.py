@@ -1,0 +1,192 @@
+"""Routes with a declared access policy, checked before the body is read or a session opens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access import tokens
+from service.access.policy import CAPABILITIES, PUBLIC, Caller
+from service.db import Database
+from service.errors import (
+    BadRequest,
+    InsufficientScope,
+    NotAuthenticated,
+    RequestTimedOut,
+    TooLarge,
+    UnsupportedMedia,
+)
+from service.loader import load_json
+
+POLICY: Final = "__catalog_policy__"
+BATCH_BYTES: Final = 8 * 1024 * 1024
+BODYLESS: Final = {"GET", "HEAD", "DELETE"}
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class Policy:
+    """What a route asks of its caller, and how large a body it takes."""
+
+    def __init__(self, capability: str, *, max_body: int | None) -> None:
+        """Refuse capabilities that no token can hold."""
+        if capability not in CAPABILITIES:
+            message = f"{capability!r} is no capability; add it to service/access/policy.py"
+            raise ValueError(message)
+        self.capability, self.max_body = capability, max_body
+
+
+def policy(capability: str, *, max_body: int | None = None) -> Callable[[Endpoint], Endpoint]:
+    """Declare what a route's caller must be able to do."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        if hasattr(endpoint, POLICY):
+            message = f"{endpoint.__name__} has two policies; keep one"
+            raise ValueError(message)
+        setattr(endpoint, POLICY, Policy(capability, max_body=max_body))
+        return endpoint
+
+    return mark
+
+
+def policy_of(endpoint: Callable[..., Any]) -> Policy | None:
+    """The policy that a route's function declares."""
+    found: Policy | None = getattr(endpoint, POLICY, None)
+    return found
+
+
+class CatalogRequest(Request):
+    """A request whose body is bounded in size and time, and read as strict JSON."""
+
+    max_body: int = 0
+    body_seconds: float = 30
+
+    async def body(self) -> bytes:
+        """The whole body. Raises `TooLarge` and `RequestTimedOut`."""
+        if not hasattr(self, "_body"):
+            try:
+                async with asyncio.timeout(self.body_seconds):
+                    chunks = [chunk async for chunk in self._bounded()]
+            except TimeoutError:
+                raise RequestTimedOut from None
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def _bounded(self) -> Any:
+        read = 0
+        async for chunk in self.stream():
+            read += len(chunk)
+            if read > self.max_body:
+                raise TooLarge(limit=self.max_body)
+            yield chunk
+
+    async def json(self) -> Any:
+        """The body as strict JSON."""
+        return load_json(await self.body())
+
+
+class CatalogRoute(APIRoute):
+    """A route that cannot be defined without exactly one policy."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Refuse an endpoint without a policy; name the operation after its function."""
+        if policy_of(endpoint) is None:
+            message = f"{endpoint.__name__} ({path}) declares no policy; add @policy(…)"
+            raise ValueError(message)
+        options["operation_id"] = options.get("operation_id") or endpoint.__name__
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        """Check the caller, then the content type, then hand on."""
+        inner = super().get_route_handler()
+        declared = policy_of(self.endpoint)
+
+        async def handle(request: Request) -> Response:
+            settings = request.app.state.settings
+            bounded = CatalogRequest(request.scope, request.receive)
+            bounded.body_seconds = settings.body_seconds
+            bounded.max_body = declared.max_body or settings.max_body_bytes
+            bounded.state.caller = await check(bounded, declared)
+            if request.method not in BODYLESS:
+                _check_content(bounded)
+            return await inner(bounded)
+
+        return handle
+
+
+async def check(request: Request, declared: Policy | None) -> Caller | None:
+    """Who asks, if the policy lets them; the connection is given back at once."""
+    if declared is None:
+        raise NotAuthenticated
+    _no_token_elsewhere(request)
+    if declared.capability == PUBLIC:
+        return None
+    presented = _presented(request)
+    database: Database = request.app.state.database
+    caller = await run_in_threadpool(_identify, database, presented)
+    if not caller.may(declared.capability):
+        raise InsufficientScope(
+            detail=f"It lacks {declared.capability}.", capability=declared.capability
+        )
+    return caller
+
+
+def _identify(database: Database, presented: tokens.Presented) -> Caller:
+    with database.reading() as session:
+        caller = tokens.find_caller(session, presented)
+    database.transact(lambda session: tokens.note_use(session, presented.public_id))
+    return caller
+
+
+def _presented(request: Request) -> tokens.Presented:
+    """The one bearer token of a request, by its form alone."""
+    sent = request.headers.getlist("authorization")
+    if len(sent) != 1:
+        raise NotAuthenticated
+    scheme, _, text = sent[0].partition(" ")
+    presented = tokens.read_token(text) if scheme.lower() == "bearer" else None
+    if presented is None:
+        raise NotAuthenticated
+    return presented
+
+
+def _no_token_elsewhere(request: Request) -> None:
+    """Addresses are logged and shared: a token in one is refused, and should be revoked."""
+    address = f"{request.url.path}?{request.url.query}"
+    if "mcat" in address and any(
+        tokens.read_token(address[at : at + 52]) for at in range(len(address) - 51)
+    ):
+        raise BadRequest(detail="A token stands in the address; send it in a header and revoke it.")
+
+
+def _check_content(request: Request) -> None:
+    if "content-encoding" in request.headers:
+        raise UnsupportedMedia
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMedia
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller | None = request.state.caller
+    if caller is None:
+        raise NotAuthenticated
+    return caller
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _trace(request: Request) -> str:
+    trace: str = request.state.trace_id
+    return trace
+
+
+Requester = Annotated[Caller, Depends(_caller)]
+BatchBody = Annotated[bytes, Depends(_body)]
+Trace = Annotated[str, Depends(_trace)]

@@ -1,0 +1,31 @@
+"""Every table of the service, registered by importing their modules; which ones keep history."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from service.access import tables as access
+from service.catalog import tables as catalog
+from service.catalog.typed import TYPED
+from service.db import Table
+from service.history import history_table
+from service.ingest import tables as ingest
+from service.ledger import tables as ledger
+
+METADATA: Final = Table.metadata
+
+VERSIONED: Final[tuple[sa.Table, ...]] = (
+    catalog.Entry.__table__,
+    catalog.EntryNamespace.__table__,
+    catalog.Link.__table__,
+    *TYPED.values(),
+    ingest.SourceRow.__table__,
+    ingest.AbsenceRow.__table__,
+    ingest.IdentityDecision.__table__,
+)
+APPEND_ONLY: Final = (
+    ledger.ChangeRow.__table__.name,
+    ingest.ObservationRow.__table__.name,
+)
+HISTORY: Final = tuple(history_table(table) for table in VERSIONED)
+TOKENS: Final[sa.Table] = access.TokenRow.__table__
