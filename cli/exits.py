@@ -4,7 +4,7 @@ import sys
 from enum import IntEnum
 from typing import Any, NoReturn
 
-import click
+import typer
 
 
 class Exit(IntEnum):
@@ -36,11 +36,11 @@ def run(app: Any) -> NoReturn:
     except Stop as stop:
         print(stop, file=sys.stderr)  # noqa: T201  # talk goes to standard error
         sys.exit(stop.code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(Exit.WRONG_USE)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(Exit.INTERRUPTED)
-    except click.exceptions.Exit as left:
+    except typer.Exit as left:
         sys.exit(left.exit_code)
+    except typer.TyperException as error:
+        print(getattr(error, "format_message", lambda: error)(), file=sys.stderr)  # noqa: T201
+        sys.exit(Exit.WRONG_USE)
     sys.exit(Exit.DONE)

@@ -4,9 +4,8 @@ import sys
 from importlib import import_module
 from typing import Any, Final
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: Final = {  # name → (module, help)
     "demo": ("cli.demo", "Everything on this machine, filled from a sample MLflow server."),
@@ -26,19 +25,19 @@ COMMANDS: Final = {  # name → (module, help)
 class LazyGroup(TyperGroup):
     """Knows its commands by name; imports a module only when one of its commands runs."""
 
-    def list_commands(self, _ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: Any) -> list[str]:
         """In the order a person meets them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, name: str) -> Any:
         """The command; while only help is printed, its name and help are enough."""
         if name not in COMMANDS:
             return None
         module, said = COMMANDS[name]
         if ctx.resilient_parsing or ctx.invoked_subcommand is None and _only_helps():
-            return click.Command(name, help=said)
+            return TyperCommand(name, help=said)
         found = typer.main.get_command(import_module(module).app)
-        command = found.commands.get(name, found) if isinstance(found, click.Group) else found
+        command = getattr(found, "commands", {}).get(name, found)
         command.name = name
         return command
 
@@ -60,3 +59,7 @@ def main() -> Any:
     from cli.exits import run  # noqa: PLC0415  # keeps --help light
 
     return run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -66,6 +66,7 @@ def build(settings: Settings, database: Database) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"logs": False, "tracing": False, "metrics": False, "auto_configure": False},
         lifespan=_lifespan,
     )
     app.state.settings, app.state.database = settings, database

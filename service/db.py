@@ -1,4 +1,4 @@
-"""The database: base of all tables, sessions, and what its failures mean."""
+"""The way to PostgreSQL: the base of all tables, sessions, and what its failures mean."""
 
 import random
 import time
@@ -8,7 +8,10 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
-from sqlalchemy.exc import DBAPIError, OperationalError
+from psycopg import Connection as Driver
+from psycopg import Error as DriverError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import registry
 from sqlmodel import Session, SQLModel
@@ -26,10 +29,31 @@ Timestamp: Final = sa.DateTime(timezone=True)
 APP_ROLE: Final = "catalog_app"
 POOL: Final = 10
 TRIES: Final = 4
-REPEATABLE: Final = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+SESSION_SETTINGS: Final = {  # as PostgreSQL shows them: compared before they are set
+    "TimeZone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "30s",
+    "client_connection_check_interval": "5s",
+}
+PREPARED_AFTER: Final = 5  # uses; poolers keep protocol-level statements (PgBouncer since 1.22)
+CONTENDED: Final = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
 LOST: Final = {"57P01", "57P02", "57P03", "53300", "25006"}  # and everything that begins with 08
-FULL: Final = {"53100", "53200"}
 Done = TypeVar("Done")
+
+# Before PostgreSQL 16 every member of a role may become it.
+MAY_BECOME: Final = """pg_has_role(session_user, oid, CASE
+  WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)"""
+# What a pooler or `db roles` set already is left alone: a session's own SET would leak in a pooler.
+SET_UP: Final = f"""
+SELECT set_config(name, value, false)
+  FROM (SELECT unnest(%(names)s::text[]), unnest(%(values)s::text[])
+        UNION ALL
+        SELECT 'role', rolname FROM pg_roles
+         WHERE rolname = %(role)s AND rolname <> session_user AND {MAY_BECOME}
+       ) AS wanted (name, value)
+ WHERE current_setting(name) IS DISTINCT FROM value
+"""  # noqa: S608  # constants
 
 
 class Table(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=NAMING))):
@@ -38,7 +62,7 @@ class Table(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=N
     __table__: ClassVar[Any]  # statements start here
 
 
-class Moved(Exception):  # noqa: N818  # not an error: the unit of work is repeated
+class Moved(Exception):
     """Another transaction changed what this one had read; roll back and do it again."""
 
 
@@ -63,10 +87,10 @@ class DatabaseFull(Unavailable):
     """
 
 
-class AlreadyExists(Conflict):
-    """Something with this name or id exists already.
+class DatabaseSlow(Unavailable):
+    """The database took too long.
 
-    Read it, and change it or choose another name.
+    Nothing was changed. Ask for less at once, or try again when fewer others do.
     """
 
 
@@ -77,11 +101,37 @@ class Busy(Unavailable):
     """
 
 
+class ConnectionsExhausted(Unavailable):
+    """All connections to the database are in use.
+
+    Nothing was changed. Try again in a few seconds, with fewer requests side by side.
+    """
+
+
+class AlreadyExists(Conflict):
+    """Something with this name or id exists already.
+
+    Read it, and change it or choose another name.
+    """
+
+
+class RightMissing(CatalogError):
+    """The service has no right to do this in its database.
+
+    Nothing was changed. An operator runs `model-catalog db roles`; if that changes nothing, the
+    service tried what it must not, and its maintainers want to know.
+    """
+
+
 class Database:
     """One PostgreSQL database and its connection pool."""
 
     def __init__(self, url: str, *, role: str | None = APP_ROLE, pool: int = POOL) -> None:
-        """Prepare the pool; nothing connects yet. Takes a libpq URL (`postgresql://…`)."""
+        """Prepare the pool; nothing connects yet.
+
+        Takes a libpq URL (`postgresql://…`). Sessions work as `role` where it exists and the login
+        may become it; None keeps the login's own rights.
+        """
         self.url = sa.make_url(url).set(drivername="postgresql+psycopg")
         self.engine = sa.create_engine(
             self.url,
@@ -92,16 +142,15 @@ class Database:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": 5,
-                "tcp_user_timeout": 15_000,
+                "tcp_user_timeout": 15_000,  # ms
                 "target_session_attrs": "read-write",
                 "application_name": "model-catalog",
-                "prepare_threshold": 5,
-                "options": "-c timezone=UTC -c statement_timeout=10s -c lock_timeout=3s "
-                "-c idle_in_transaction_session_timeout=30s -c client_connection_check_interval=5s",
+                "prepare_threshold": PREPARED_AFTER,
             },
         )
-        if role is not None:
-            sa.event.listen(self.engine, "connect", _become(role))
+        self._reader = self.engine.execution_options(postgresql_readonly=True)
+        sa.event.listen(self.engine, "connect", _set_up(role))
+        sa.event.listen(self.engine, "handle_error", _discard_lost)
 
     def dispose(self) -> None:
         """Close the pool's connections."""
@@ -109,9 +158,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session in a read-only transaction."""
-        with translated(), Session(self.engine) as session:
-            session.execute(sa.text("SET TRANSACTION READ ONLY"))
+        """A session in a read-only transaction (`BEGIN READ ONLY`: no statement of its own)."""
+        with translated(), Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -125,33 +173,22 @@ class Database:
     def transact(self, work: Callable[[Session], Done]) -> Done:
         """Run a unit of work in a transaction of its own, up to four times.
 
-        Repeated when others were in the way (`Moved`, deadlock, serialization, lock time-out).
+        Repeated when others were in the way (`Moved`, deadlock, serialization, lock time-out),
+        never when it may have been saved. No connection is held between two tries.
         """
-        for tried in range(1, TRIES + 1):
+        for tried in range(1, TRIES):
             try:
-                with self.writing() as session:
-                    return work(session)
-            except (Moved, Busy):
-                if tried == TRIES:
-                    raise Busy from None
-                time.sleep(random.uniform(0.01, 0.1) * 2**tried)  # noqa: S311  # jitter
-        raise Busy
+                return self._once(work)
+            except Busy:
+                time.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311  # jitter
+        return self._once(work)
 
-
-def _become(role: str) -> Callable[[Any, Any], None]:
-    """Work with the service's own rights, where the login role may; `db roles` makes the role."""
-
-    def set_role(connection: Any, _record: Any) -> None:
-        connection.autocommit = True
-        found = connection.execute(
-            "SELECT 1 FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'SET')",
-            (role,),
-        ).fetchone()
-        if found:
-            connection.execute(f"SET ROLE {role}")
-        connection.autocommit = False
-
-    return set_role
+    def _once(self, work: Callable[[Session], Done]) -> Done:
+        try:
+            with self.writing() as session:
+                return work(session)
+        except Moved as moved:
+            raise Busy from moved
 
 
 @contextmanager
@@ -160,7 +197,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Busy(cause=str(error)) from error
+        raise ConnectionsExhausted(cause=str(error)) from error
     except DBAPIError as error:
         raise _meaning(error) from error
 
@@ -171,28 +208,75 @@ def _saving() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _state(error) is None or error.connection_invalidated:
+        if not _state(error.orig) or error.connection_invalidated:
             raise OutcomeUnknown(cause=type(error.orig).__name__) from error
         raise
 
 
-def _state(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+def _meaning(error: DBAPIError) -> CatalogError:
+    state = _state(error.orig)
+    fact = {"sqlstate": state, "cause": _cause(error.orig)}
+    if _lost(error, state):
+        return DatabaseUnavailable(**fact)
+    if state in CONTENDED:
+        return Busy(**fact)
+    kinds: dict[str, type[CatalogError]] = {
+        "53100": DatabaseFull,
+        "57014": DatabaseSlow,
+        "23505": AlreadyExists,
+        "42501": RightMissing,
+    }
+    if state in kinds:
+        return kinds[state](**fact)
+    return CatalogError(**fact)
 
 
-def _meaning(error: DBAPIError) -> Exception:
-    state = _state(error) or ""
-    if state in REPEATABLE or state == "57014":
-        return Busy(sqlstate=state)
-    if state in FULL:
-        return DatabaseFull(sqlstate=state)
-    if state in LOST or state.startswith("08") or (
-        not state and isinstance(error, OperationalError)
-    ):
-        return DatabaseUnavailable(sqlstate=state, cause=str(error.orig)[:200])
-    if state == "23505":
-        return AlreadyExists(sqlstate=state)
-    return CatalogError(sqlstate=state, cause=str(error.orig)[:500])
+def _lost(error: DBAPIError, state: str) -> bool:
+    """Did the database go away? A write in a read-only session is no failover but our fault."""
+    if state:
+        return error.connection_invalidated or (_means_lost(state) and state != "25006")
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def _means_lost(state: str) -> bool:
+    return state in LOST or state.startswith("08")
+
+
+def _state(error: BaseException | None) -> str:
+    """The SQLSTATE; empty when the server could say nothing any more."""
+    return getattr(error, "sqlstate", None) or ""
+
+
+def _cause(error: BaseException | None) -> str:
+    """The first sentence for the log: details would quote rows, and rows are nobody's business."""
+    said = error.diag.message_primary if isinstance(error, DriverError) else None
+    return (said or str(error)).partition("\n")[0]
+
+
+def _discard_lost(context: ExceptionContext) -> None:
+    """After a failover the pool's other connections are as bad as this one: discard all."""
+    ours = context.connection is not None and context.connection.get_execution_options().get(
+        "postgresql_readonly"
+    )
+    state = _state(context.original_exception)
+    if _means_lost(state) and not (state == "25006" and ours):
+        context.is_disconnect = True
+
+
+def _set_up(role: str | None) -> Callable[[Driver[Any], object], None]:
+    """Bound each session, and let it work with the service's own rights."""
+
+    def set_up(connection: Driver[Any], _record: object) -> None:
+        values = {
+            "names": list(SESSION_SETTINGS),
+            "values": list(SESSION_SETTINGS.values()),
+            "role": role,
+        }
+        connection.autocommit = True  # a setting made in a transaction ends with its rollback
+        connection.execute(SET_UP, values, prepare=False)
+        connection.autocommit = False
+
+    return set_up
 
 
 def _database(request: Request) -> Database:
@@ -200,16 +284,18 @@ def _database(request: Request) -> Database:
     return found
 
 
-def _read_session(database: Annotated[Database, Depends(_database)]) -> Iterator[Session]:
+Store = Annotated[Database, Depends(_database)]
+
+
+def _read_session(database: Store) -> Iterator[Session]:
     with database.reading() as session:
         yield session
 
 
-def _write_session(database: Annotated[Database, Depends(_database)]) -> Iterator[Session]:
+def _write_session(database: Store) -> Iterator[Session]:
     with database.writing() as session:
         yield session
 
 
-Store = Annotated[Database, Depends(_database)]
 ReadSession = Annotated[Session, Depends(_read_session, scope="request")]
 WriteSession = Annotated[Session, Depends(_write_session, scope="function")]

@@ -4,72 +4,123 @@ from typing import Final
 
 import sqlalchemy as sa
 
-ROLES: Final = {
-    "catalog_owner": "NOLOGIN",  # owns every table
-    "catalog_migrate": "NOLOGIN",  # may become the owner
-    "catalog_app": "NOLOGIN",  # what the service is
-    "catalog_sealer": "NOLOGIN",  # what seals the ledger
-}
-SETTINGS: Final = {
-    "statement_timeout": "10s",
-    "lock_timeout": "3s",
-    "idle_in_transaction_session_timeout": "30s",
-    "client_connection_check_interval": "5s",
-    "timezone": "UTC",
+from service.db import APP_ROLE, MAY_BECOME, SESSION_SETTINGS
+
+OWNER: Final = "catalog_owner"
+MIGRATE: Final = "catalog_migrate"
+SEALER: Final = "catalog_sealer"
+ROLES: Final = {  # those that log in cannot, until an operator gives them a password
+    OWNER: "NOLOGIN",  # owns every table
+    MIGRATE: "LOGIN",  # may become the owner
+    APP_ROLE: "LOGIN",  # what the service is
+    SEALER: "LOGIN",  # what seals the ledger
 }
 ROLES_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('model-catalog:roles'))"
-APP_INSERTS_ONLY: Final = "INSERT (canon, kind, entry_id, field)"
+
+# A schema that another role began stays with it: only the owner may change a table.
+BECOME_OWNER: Final = f"""
+SELECT set_config('role', rolname, false) FROM pg_roles
+ WHERE rolname = '{OWNER}' AND rolname <> session_user AND {MAY_BECOME}
+   AND NOT EXISTS (SELECT FROM pg_class
+                    WHERE oid = to_regclass('alembic_version') AND relowner <> pg_roles.oid)
+"""  # noqa: S608  # constants
+IN_THIS_DATABASE: Final = f"""
+DO $$ BEGIN
+  EXECUTE format('GRANT CREATE ON DATABASE %I TO {OWNER}', current_database());  -- extensions
+END $$;
+GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};
+GRANT USAGE ON SCHEMA public TO {APP_ROLE}, {SEALER};
+"""
+GRANTS: Final = f"""
+DO $$
+DECLARE
+  found record;
+  allowed text;
+BEGIN
+  IF to_regrole('{APP_ROLE}') IS NULL OR to_regrole('{SEALER}') IS NULL THEN
+    RETURN;  -- single-role mode
+  END IF;
+  FOR found IN
+    SELECT c.relname AS name, c.relkind AS kind,
+           EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND tgname = 'refuse_rows')
+             AS append_only
+      FROM pg_class c JOIN pg_class ours ON ours.relowner = c.relowner
+     WHERE ours.oid = to_regclass('public.alembic_version')
+       AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+  LOOP
+    IF found.kind = 'S' THEN
+      EXECUTE format('GRANT USAGE ON SEQUENCE %I TO {APP_ROLE}', found.name);
+      CONTINUE;
+    END IF;
+    allowed := CASE
+      WHEN found.name = 'change' THEN 'SELECT, INSERT (canon, kind, entry_id, field)'
+      WHEN found.name ~ '_history$|^ledger_|^alembic_version$' THEN 'SELECT'
+      WHEN found.append_only THEN 'SELECT, INSERT'
+      ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
+    EXECUTE format('REVOKE ALL ON %I FROM {APP_ROLE}', found.name);
+    EXECUTE format('GRANT %s ON %I TO {APP_ROLE}', allowed, found.name);
+    IF found.name = 'change' THEN
+      GRANT SELECT ON change TO {SEALER};
+    END IF;
+  END LOOP;
+END $$;
+"""  # noqa: S608  # constants
 
 
 def make_roles(connection: sa.Connection) -> list[str]:
-    """Make the roles that are missing, and set what poolers would lose; answers the new ones.
+    """Make the roles that are missing, with their rights in this database; answers the new ones.
 
-    Roles belong to the whole cluster, so this is no migration. Needs CREATEROLE; where a managed
-    database allows one role only, everything runs in single-role mode without them.
+    Roles belong to the whole cluster, so this is no migration. What is right already is left
+    alone. Needs CREATEROLE and the database's owner; where a managed database allows one role
+    only, everything runs in single-role mode without them.
     """
     connection.execute(sa.text(ROLES_LOCK))
-    found = set(
-        connection.execute(
-            sa.text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"),
-            {"names": list(ROLES)},
-        ).scalars()
-    )
+    listed = sa.text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)")
+    found = set(connection.execute(listed, {"names": list(ROLES)}).scalars())
     missing = [role for role in ROLES if role not in found]
     for role in missing:
         connection.execute(sa.text(f"CREATE ROLE {role} {ROLES[role]}"))
-    for role in ("catalog_app", "catalog_sealer"):
-        for setting, value in SETTINGS.items():
-            connection.execute(sa.text(f"ALTER ROLE {role} SET {setting} = '{value}'"))
-    connection.execute(sa.text("GRANT catalog_owner TO catalog_migrate"))
+    for role in (APP_ROLE, SEALER):
+        _bound(connection, role)
+    login = connection.execute(sa.text("SELECT quote_ident(session_user)")).scalar_one()
+    _join(connection, OWNER, member=MIGRATE)
+    for role in (OWNER, APP_ROLE, SEALER):
+        _join(connection, role, member=login)
+    connection.execute(sa.text(IN_THIS_DATABASE))
+    connection.execute(sa.text(GRANTS))
     return missing
 
 
+def become_owner(connection: sa.Connection) -> None:
+    """Let `catalog_owner` own what is migrated, where the login may; else the login owns it."""
+    connection.execute(sa.text(BECOME_OWNER))
+
+
 def grants_sql() -> str:
-    """What the first migration grants, where the roles exist; without them it grants nothing."""
-    return f"""
-DO $$
-BEGIN
-  IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'catalog_app') THEN
-    RETURN;
-  END IF;
-  GRANT USAGE ON SCHEMA public TO catalog_app, catalog_sealer;
-  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO catalog_app;
-  GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO catalog_app;
-  REVOKE INSERT, UPDATE, DELETE ON change FROM catalog_app;
-  GRANT {APP_INSERTS_ONLY} ON change TO catalog_app;
-  REVOKE UPDATE, DELETE ON observation FROM catalog_app;
-  REVOKE ALL ON alembic_version FROM catalog_app;
-  GRANT SELECT ON alembic_version TO catalog_app;
-  GRANT SELECT ON change TO catalog_sealer;
-END $$;
-DO $$
-DECLARE name text;
-BEGIN
-  IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'catalog_app') THEN
-    FOR name IN SELECT tablename FROM pg_tables
-        WHERE schemaname = 'public' AND tablename LIKE '%\\_history' LOOP
-      EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I FROM catalog_app', name);
-    END LOOP;
-  END IF;
-END $$;
-"""
+    """What a revision that makes tables runs at its end; without the roles it grants nothing.
+
+    Rights follow from the table: append-only ones have the trigger, others go by their name.
+    """
+    return GRANTS
+
+
+def _bound(connection: sa.Connection, role: str) -> None:
+    """On the role, where poolers keep it."""
+    stored = sa.text(
+        "SELECT unnest(setconfig) FROM pg_db_role_setting"
+        " WHERE setrole = to_regrole(:role) AND setdatabase = 0"
+    )
+    present = set(connection.execute(stored, {"role": role}).scalars())
+    for name, value in SESSION_SETTINGS.items():
+        if f"{name}={value}" not in present:
+            connection.execute(sa.text(f"ALTER ROLE {role} SET {name} = '{value}'"))
+
+
+def _join(connection: sa.Connection, role: str, *, member: str) -> None:
+    """Grant membership; superusers have it anyway."""
+    holds = sa.text(
+        f"SELECT {MAY_BECOME.replace('session_user', ':member')} FROM pg_roles r"
+        " WHERE rolname = :role"
+    )
+    if not connection.execute(holds, {"member": member, "role": role}).scalar_one():
+        connection.execute(sa.text(f"GRANT {role} TO {member}"))

@@ -18,6 +18,7 @@ from service.db import Timestamp
 from service.ledger.change import Actor, Change, record_changes
 from service.recordset import recordset
 
+PARENT = ("namespace", "natural_key", "stub", "by_time", "gone_since")
 DECIDED = ("statements", "provenance", "narrowed", "conflicts")  # how, not what: no ledger row
 
 entry_table, link_table, grant_table = (t.__table__ for t in (Entry, Link, EntryNamespace))
@@ -88,14 +89,15 @@ class Outcome:
     changed: set[UUID] = field(default_factory=set)
     retired: set[UUID] = field(default_factory=set)
     conflicts: int = 0
+    repair: bool = False
     changes: list[Change] = field(default_factory=list)
 
 
 def write_entries(
-    session: Session, desired: Sequence[Desired], *, cause: Because
+    session: Session, desired: Sequence[Desired], *, cause: Because, repair: bool = False
 ) -> Outcome:
     """Compare with the catalog, write what differs, one ledger row a changed field."""
-    outcome = Outcome()
+    outcome = Outcome(repair=repair)
     before = _current_links(session, desired)
     differing: list[Desired] = []
     for kind in PARENTS_FIRST:
@@ -128,6 +130,8 @@ def _write_typed(  # noqa: PLR0913  # one place that compares
     for one in desired:
         old = current.get(one.standing.id)
         changes = _changes(one, old, before.get(one.standing.id, {}), cause=cause)
+        if outcome.repair and old is not None:
+            changes += _repairs(one, old, cause=cause)
         if changes:
             known = outcome.created if old is None else outcome.changed
             known.add(one.standing.id)
@@ -178,6 +182,25 @@ def _changes(
         _change(one, "update", cause=cause, field=name, old=was[name], new=value)
         for name, value in sorted(new.items())
         if was[name] != value
+    ]
+
+
+def _repairs(one: Desired, old: Mapping[str, Any], *, cause: Because) -> list[Change]:
+    """Differences in how fields were decided: only damage makes them."""
+    new = _as_json(one.row or {})
+    apart = [
+        (f"{name}/{field}", old[name].get(field), new[name].get(field))
+        for name in ("provenance", "narrowed")
+        for field in sorted(old[name].keys() | new[name].keys())
+        if old[name].get(field) != new[name].get(field)
+    ]
+    apart += [
+        (name, old[name], new[name])
+        for name in ("statements", "conflicts", "number_key")
+        if name in new and old[name] != new[name]
+    ]
+    return [
+        _change(one, "repair", cause=cause, field=name, old=was, new=now) for name, was, now in apart
     ]
 
 
@@ -299,6 +322,12 @@ def _write_parents(
             outcome.changed.add(old.id)
             if one.gone_since is not None:
                 outcome.retired.add(old.id)
+        if outcome.repair:
+            outcome.changes += [
+                _change(one, "repair", cause=cause, field=name, old=before, new=after)
+                for name, before, after in zip(PARENT, was, now, strict=True)
+                if before != after and name != "gone_since"
+            ]
         rows.append(
             {
                 "id": old.id, "namespace": one.namespace, "natural_key": one.natural_key,

@@ -37,7 +37,8 @@ def same_key(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]
 
 def is_gone(stated: sa.FromClause) -> sa.ColumnElement[bool]:
     """A sighting (or a row with its key) whose subject is gone."""
-    return sa.exists().where(same_key(absence, stated), absence.c.gone_since.is_not(None))
+    gone = absence.alias()  # the caller may select absences beside it
+    return sa.exists().where(same_key(gone, stated), gone.c.gone_since.is_not(None))
 
 
 def revive(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
@@ -198,7 +199,8 @@ def live_in_scope(scope: int) -> sa.Select[Any]:
 
 def missed(scope: int, harvest: UUID) -> sa.Select[Any]:
     """The live subjects of a scope that an open harvest has not seen."""
+    noted = seen.alias()
     here = sa.exists().where(
-        seen.c.harvest_id == harvest, seen.c.subject_id == sighting.c.subject_id
+        noted.c.harvest_id == harvest, noted.c.subject_id == sighting.c.subject_id
     )
     return live_in_scope(scope).where(~here)

@@ -37,12 +37,16 @@ def project(
     *,
     sources: Mapping[int, SourceFacts],
     cause: Cause,
+    repair: bool = False,
 ) -> write.Outcome:
-    """Fold the entries and write what differs from the catalog, with its ledger rows."""
+    """Fold the entries and write what differs from the catalog, with its ledger rows.
+
+    A repair has a ledger row for every difference, also in how a field was decided.
+    """
     folded = fold_entries(session, entries, sources=sources)
     targets = find_targets(session, folded)
     desired = [desired_entry(one, targets=targets, sources=sources) for one in folded]
-    return write.write_entries(session, desired, cause=cause)
+    return write.write_entries(session, desired, cause=cause, repair=repair)
 
 
 def desired_entry(

@@ -21,7 +21,7 @@ def unlisted(skipped: list[str], allowed: frozenset[str]) -> list[str]:
 
 
 class SkipGuard:
-    """Collects skips where the run is reported: with xdist, in the process that starts the workers."""
+    """Collects skips where the run is reported; with xdist that is not in a worker."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
         """Nothing was skipped yet."""

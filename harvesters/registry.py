@@ -1,0 +1,58 @@
+"""Kinds of sources: who reads each. Others add kinds by entry points."""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Final, NamedTuple
+
+from harvesters.base import Harvester
+from harvesters.errors import SourceRefused
+from schemas.sources import SourceSettings
+
+GROUP: Final = "model_catalog.harvesters"
+BUILT_IN: Final = {"mlflow": "harvesters.mlflow:harvesters"}
+
+
+class Secret(NamedTuple):
+    """A source's credential and the one host it may go to."""
+
+    text: str
+    host: str
+
+
+Factory = Callable[..., Iterator[Harvester[Any]]]
+
+
+def find_factory(kind: str) -> Factory:
+    """Who makes the harvesters of a kind, one a scope."""
+    places = BUILT_IN | {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    if kind not in places:
+        known = ", ".join(sorted(places))
+        message = f"no harvester reads sources of kind {kind}; installed are: {known}"
+        raise SourceRefused(message)
+    module, _, name = places[kind].partition(":")
+    factory: Factory = getattr(import_module(module), name)
+    return factory
+
+
+def find_secret(source: SourceSettings, environ: Mapping[str, str]) -> Secret | None:
+    """The credential that the source names, from the environment alone."""
+    if source.credential is None:
+        return None
+    name = f"MODEL_CATALOG_SECRET_{source.credential}"
+    text, host = environ.get(name), environ.get(f"{name}_HOST")
+    if path := environ.get(f"{name}_FILE"):
+        text = _read(path, name)
+    if not text or not host:
+        message = f"source {source.name} needs {name} (or {name}_FILE) and {name}_HOST"
+        raise SourceRefused(message)
+    return Secret(text, host)
+
+
+def _read(path: str, name: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123  # a path that an operator set
+            return file.read().strip()
+    except OSError as error:
+        message = f"{name}_FILE cannot be read: {error.strerror}"
+        raise SourceRefused(message) from None

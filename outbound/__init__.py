@@ -1,0 +1,1 @@
+"""The only way out: which addresses may be reached, and the guarded client."""
