@@ -24,7 +24,7 @@ help:  ## say what there is
 install: $(INSTALLED)  ## the virtual environment with everything pinned
 
 demo: $(INSTALLED)  ## the catalog on http://127.0.0.1:8010, filled from a real MLflow; ONCE=1 ends after one harvest
-	$(RUN) -m cli.main demo $(if $(filter 1,$(ONCE)),--once)
+	$(VENV)/bin/model-catalog demo $(if $(filter 1,$(ONCE)),--once)
 
 test: $(INSTALLED)  ## the whole suite, as CI runs it; ARGS="-k reconcile" for a part
 	$(RUN) -m pytest -q -n $(WORKERS) $(ARGS)

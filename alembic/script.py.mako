@@ -1,4 +1,4 @@
-"""${message}
+"""${message}.
 
 Revision: ${up_revision}, after ${down_revision | comma,n}.
 """
@@ -8,7 +8,9 @@ Revision: ${up_revision}, after ${down_revision | comma,n}.
 # release later: the previous release has to run on the new schema. New columns are nullable or
 # have a constant default; constraints start NOT VALID; indexes of large tables are built
 # concurrently in a revision of their own. A column of a versioned table is added to its history
-# table too, and the table's triggers are made again, since they name the columns.
+# table too, and the table's triggers are made again, since they name the columns. A revision that
+# makes tables ends with op.execute(grants_sql()), from service.roles: without it the service's role
+# cannot read them.
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,7 @@
 """The commands' way to the service: its address, the token, and errors as exit codes."""
 
 import os
+import weakref
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,28 +10,50 @@ import httpx2
 from cli.exits import Exit, Stop
 
 TIMEOUT: Final = 60.0
+URL: Final = "MODEL_CATALOG_URL"
+TOKEN: Final = "MODEL_CATALOG_TOKEN"  # noqa: S105  # a variable's name
 CODES: Final = {401: Exit.NOT_ALLOWED, 403: Exit.NOT_ALLOWED, 404: Exit.NOT_FOUND,
                 409: Exit.CONFLICT, 412: Exit.CONFLICT, 422: Exit.WRONG_USE,
-                400: Exit.WRONG_USE}  # fmt: skip
+                400: Exit.WRONG_USE, 413: Exit.WRONG_USE}  # fmt: skip
 
 
 def service_url() -> str:
     """Where the service is."""
-    return os.environ.get("MODEL_CATALOG_URL", "http://127.0.0.1:8010").rstrip("/")
+    url = os.environ.get(URL) or "http://127.0.0.1:8010"
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        parsed = httpx2.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo:
+        message = f"{URL} must be an http or https address without user or password."
+        raise Stop(message, Exit.WRONG_USE)
+    return url.rstrip("/")
 
 
 def service_token() -> str:
-    """The token, from the environment or a file; never an argument."""
-    if path := os.environ.get("MODEL_CATALOG_TOKEN_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
-    token = os.environ.get("MODEL_CATALOG_TOKEN", "")
+    """The token, from a file or the environment; never an argument."""
+    token, place = os.environ.get(TOKEN, "").strip(), TOKEN
+    if path := os.environ.get(f"{TOKEN}_FILE"):
+        token, place = _read(path), path
     if not token:
         raise Stop(
-            "MODEL_CATALOG_TOKEN is not set: put a token there, or its file's path into "
-            "MODEL_CATALOG_TOKEN_FILE; `model-catalog token create` makes one.",
+            f"{place} holds no token: put one there, or its file's path into {TOKEN}_FILE; "
+            "`model-catalog token create` makes one.",
             Exit.NOT_ALLOWED,
         )
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        message = f"{place} holds something else than one token: mcat…, on a line of its own."
+        raise Stop(message, Exit.NOT_ALLOWED)
     return token
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        message = f"The token file {path} cannot be read: {why}."
+        raise Stop(message, Exit.WRONG_USE) from None
 
 
 class Client:
@@ -44,6 +67,7 @@ class Client:
             timeout=TIMEOUT,
             trust_env=False,
         )
+        weakref.finalize(self, self.http.close)
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -52,15 +76,15 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Any:
         """Read JSON."""
-        return self._answer("GET", path, params=params).json()
+        return self._json("GET", path, params=params)
 
     def post(self, path: str, body: Any) -> Any:
         """Send JSON, read JSON."""
-        return self._answer("POST", path, json=body).json()
+        return self._json("POST", path, json=body)
 
     def put(self, path: str, body: Any, **params: Any) -> Any:
         """Send JSON, read JSON."""
-        return self._answer("PUT", path, json=body, params=params).json()
+        return self._json("PUT", path, json=body, params=params)
 
     def delete(self, path: str) -> None:
         """Delete."""
@@ -70,7 +94,7 @@ class Client:
         """Copy an answer's bytes to an open file."""
         try:
             with self.http.stream("GET", path, params=params) as answer:
-                if answer.is_error:
+                if not answer.is_success:
                     answer.read()
                     raise refusal(answer)
                 for chunk in answer.iter_bytes():
@@ -78,12 +102,19 @@ class Client:
         except httpx2.TransportError as error:
             raise unreachable(error) from None
 
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._answer(method, path, **options)
+        try:
+            return answer.json()
+        except ValueError:
+            raise refusal(answer) from None
+
     def _answer(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:
             answer = self.http.request(method, path, **options)
         except httpx2.TransportError as error:
             raise unreachable(error) from None
-        if answer.is_error:
+        if not answer.is_success:
             raise refusal(answer)
         return answer
 
@@ -92,7 +123,7 @@ def unreachable(error: Exception) -> Stop:
     """The service did not answer."""
     return Stop(
         f"The catalog at {service_url()} does not answer ({type(error).__name__}); is it running, "
-        "and is MODEL_CATALOG_URL right?",
+        f"and is {URL} right?",
         Exit.UNAVAILABLE,
     )
 
@@ -102,8 +133,18 @@ def refusal(answer: httpx2.Response) -> Stop:
     code = CODES.get(answer.status_code, Exit.UNAVAILABLE)
     try:
         problem = answer.json()
-        lines = [f"{problem['title']} {problem['detail']}"]
-        lines += [f"  {e['pointer']}: {e['message']} {e['fix']}" for e in problem["errors"]]
+        lines = [f"{problem['title']} {problem['detail']}", *map(_place, problem["errors"])]
+        if code is Exit.UNAVAILABLE:
+            lines.append(f"trace id: {problem['trace_id']}")
     except (ValueError, KeyError, TypeError):
-        return Stop(f"The catalog answered {answer.status_code}, not in its own form.", code)
+        return Stop(
+            f"{service_url()} answered {answer.status_code}, but not as the catalog does: is "
+            f"{URL} right?",
+            Exit.UNAVAILABLE,
+        )
     return Stop("\n".join(lines), code)
+
+
+def _place(error: Any) -> str:
+    message = str(error["message"]).rstrip(".")
+    return f"  {error['pointer']}: {message}. {error['fix']}".rstrip()

@@ -1,28 +1,63 @@
 """The database that the settings name, for commands that work on it directly."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from getpass import getuser
 from pathlib import Path
 
 from cli.exits import Exit, Stop
-from service.db import Database
-from service.embedded import PREFIX, start_embedded
+from service.db import Database, translated
+from service.embedded import PREFIX, EmbeddedRefused, start_embedded
+from service.errors import CatalogError
+from service.ledger.change import Actor
+from service.logs import set_up_logs
 from service.roles import make_roles
+from service.settings import SettingsRefused, check_database_url, read_secret
 
+CONFLICT = 409
 VARIABLE = "MODEL_CATALOG_DATABASE_URL"
 
 
-def database_url(url: str | None = None) -> str:
-    """A PostgreSQL URL; an `embedded:DIR` one starts the private server first."""
-    url = url or os.environ.get(VARIABLE)
-    path = os.environ.get(f"{VARIABLE}_FILE")
-    if not url and path:
-        url = Path(path).read_text(encoding="utf-8").strip()
-    if not url:
-        raise Stop(
-            f"{VARIABLE} is not set: give a PostgreSQL URL (postgresql://user@host/db), or "
-            "embedded:DIR for a private server in that folder",
-            Exit.WRONG_USE,
-        )
+@contextmanager
+def operated(role: str | None = None) -> Iterator[Database]:
+    """The database, by default with the login's own rights: for migrations and the first token.
+
+    What goes wrong with it ends the command with one sentence and what to do.
+    """
+    url = named_url()
+    set_up_logs(form="text", level="warning")  # structlog's own default is standard output
+    with explained(), translated():
+        database = Database(started_url(url), role=role, pool=2)
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+
+def operator() -> Actor:
+    """Who works on the database itself, for the ledger; a container's number may have no name."""
+    name = "unknown"
+    with suppress(KeyError, OSError):
+        name = getuser()
+    return Actor("operator", name, authn="database host")
+
+
+def named_url() -> str:
+    """What the settings name: a PostgreSQL URL or `embedded:DIR`."""
+    try:
+        url = read_secret("database_url", os.environ)
+        check_database_url(url)
+    except SettingsRefused as refused:
+        raise Stop(str(refused), Exit.WRONG_USE) from None
+    except ValueError as error:
+        message = f"{VARIABLE} {error}"
+        raise Stop(message, Exit.WRONG_USE) from None
+    return url
+
+
+def started_url(url: str) -> str:
+    """A PostgreSQL URL; for `embedded:DIR` the private server is started first, with its roles."""
     if not url.startswith(PREFIX):
         return url
     started = start_embedded(Path(url.removeprefix(PREFIX)))
@@ -33,6 +68,15 @@ def database_url(url: str | None = None) -> str:
     return started
 
 
-def owner_database(url: str | None = None) -> Database:
-    """The database with the login role's own rights: for migrations and the first token."""
-    return Database(database_url(url), role=None, pool=2)
+@contextmanager
+def explained() -> Iterator[None]:
+    """What the service's parts refuse, as the command's last words."""
+    try:
+        yield
+    except CatalogError as error:
+        facts = " ".join(f"{name}={value}" for name, value in error.facts.items() if value)
+        said = f"{error.title} {' '.join(error.fix.split())}"
+        code = Exit.CONFLICT if error.status == CONFLICT else Exit.UNAVAILABLE
+        raise Stop(f"{said}\n{facts}".strip(), code) from None
+    except (EmbeddedRefused, TimeoutError) as error:
+        raise Stop(str(error), Exit.UNAVAILABLE) from None

@@ -3,19 +3,20 @@
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.client import Client, service_token, service_url
+from cli.client import CODES, Client, service_token, service_url
 from cli.exits import Exit, Stop
 from harvesters.errors import SourceRefused, SourceUnavailable, shown
 from harvesters.registry import find_factory, find_secret
 from harvesters.runner import harvest as run
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, HttpSink
+from outbound.addresses import VARIABLE
 from outbound.hook import guard_sockets
 from schemas.harvest import HarvestReport
 from schemas.sources import SourceSettings
@@ -23,6 +24,7 @@ from schemas.sources import SourceSettings
 app = typer.Typer(help="Read one source once.")
 FIGURES = ("outcome", "seen", "created", "changed", "unchanged", "unseen", "retired", "held_back",
            "conflicts", "refused")  # fmt: skip
+OURS = ("MODEL_CATALOG_TOKEN", "MODEL_CATALOG_DATABASE_URL", "MODEL_CATALOG_SECRET_KEY")
 
 
 @app.command()
@@ -36,26 +38,45 @@ def harvest(
     signal.signal(signal.SIGTERM, _interrupt)
     settings = _settings(source)
     url, token = service_url(), service_token()
-    for name in ("MODEL_CATALOG_TOKEN", "MODEL_CATALOG_DATABASE_URL", "MODEL_CATALOG_SECRET_KEY"):
+    for name in OURS:
         os.environ.pop(name, None)  # a source's client needs none of them
-    reports, failures = [], []
-    guard_sockets(os.environ.get("MODEL_CATALOG_OUTBOUND_ALLOW", ""), also=(url,))
+    try:
+        guard_sockets(os.environ.get(VARIABLE, ""), also=(url,))
+    except ValueError as error:
+        raise Stop(f"{VARIABLE}: {error}", Exit.WRONG_USE) from None
+    reports: list[HarvestReport] = []
+    failures: list[Exception] = []
     try:
         sink = HttpSink(url, token, source=source)
-        secret = find_secret(settings, os.environ)
-        for harvester in find_factory(settings.kind)(settings, secret, os.environ):
+        for report in _harvests(settings, sink, failures=failures, dry_run=dry_run):
+            reports.append(report)
+            if as_json or not sys.stdout.isatty():
+                _print(report)
+    except KeyboardInterrupt:
+        raise Stop("Interrupted; nothing was retired.", Exit.INTERRUPTED) from None
+    finally:
+        if not as_json and sys.stdout.isatty():
+            _show(reports)
+    _leave(reports, failures)
+
+
+def _harvests(
+    source: SourceSettings, sink: HttpSink, *, failures: list[Exception], dry_run: bool
+) -> Iterator[HarvestReport]:
+    """Harvest each scope; one that fails does not keep the others from being read."""
+    try:
+        secret = find_secret(source, os.environ)
+        for harvester in find_factory(source.kind)(source, secret, os.environ):
             try:
-                reports.append(run(harvester, sink, dry_run=dry_run))
+                yield run(harvester, sink, dry_run=dry_run)
             except AlreadyRunning as running:
-                _say(f"{harvester.scope}: already running. {running}")
+                _say(f"{harvester.scope}: {running}")
             except (SourceUnavailable, SourceRefused, CatalogUnavailable, CatalogRefused) as error:
                 failures.append(error)
                 _say(f"{harvester.scope}: failed. {type(error).__name__}: {shown(error)}")
     except (SourceUnavailable, SourceRefused) as error:
         failures.append(error)
-        _say(f"{source}: {shown(error)}")
-    _print(reports, as_json=as_json)
-    _leave(reports, failures)
+        _say(f"{source.name}: {shown(error)}")
 
 
 def _settings(source: str) -> SourceSettings:
@@ -75,27 +96,32 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _print(reports: list[HarvestReport], *, as_json: bool) -> None:
-    if as_json or not sys.stdout.isatty():
-        for report in reports:
-            typer.echo(report.model_dump_json())
-        return
-    table = Table("scope", *FIGURES)
+def _print(report: HarvestReport) -> None:
+    """One line of JSON, as soon as it is known."""
+    try:
+        typer.echo(report.model_dump_json())
+    except BrokenPipeError:  # whoever read it has left; the harvest goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show(reports: list[HarvestReport]) -> None:
+    """As a person reads them: figures as a table, then what was planned and passed over."""
+    if reports:
+        table = Table("", *(report.scope for report in reports))
+        for name in FIGURES:
+            table.add_row(name, *(str(getattr(report, name)) for report in reports))
+        Console().print(table)
     for report in reports:
-        table.add_row(report.scope, *(str(getattr(report, name)) for name in FIGURES))
-    Console().print(table)
-    for report in reports:
+        for change in report.plan:
+            typer.echo(f"{change.entry} {change.field}: {change.old!r} -> {change.new!r}")
         for skipped in report.skipped:
             _say(f"skipped {skipped.subject or ''} {skipped.code}: {skipped.message}")
 
 
 def _leave(reports: list[HarvestReport], failures: list[Exception]) -> None:
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
     refused = [error for error in failures if isinstance(error, CatalogRefused)]
     if refused:
-        code = Exit.NOT_ALLOWED if refused[0].status in {401, 403} else Exit.CONFLICT
-        raise Stop(str(refused[0]), code)
+        raise Stop(str(refused[0]), CODES.get(refused[0].status, Exit.UNAVAILABLE))
     if failures or any(report.outcome == "failed" for report in reports):
         raise Stop("Nothing was retired; the next harvest tries again.", Exit.UNAVAILABLE)
     if any(report.held_back for report in reports):

@@ -1,8 +1,8 @@
 """The command `model-catalog`: its groups are imported when they are used."""
 
-import sys
+import os
 from importlib import import_module
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -22,41 +22,63 @@ COMMANDS: Final = {  # name → (module, help)
 }
 
 
+ASKING: Final = {"source", "harvest", "push", "list", "show", "export", "token"}  # with a token
+COMPLETION: Final = {"install_completion", "show_completion"}  # the root's business, not theirs
+
+
 class LazyGroup(TyperGroup):
-    """Knows its commands by name; imports a module only when one of its commands runs."""
+    """Knows its commands by name and help; imports a module only when one of its commands runs."""
 
-    def list_commands(self, _ctx: Any) -> list[str]:
-        """In the order a person meets them."""
-        return list(COMMANDS)
+    def __init__(self, **attributes: Any) -> None:
+        """Enough of each command to list it, and to name the nearest one."""
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name, help=said) for name, (_, said) in COMMANDS.items()
+        }
 
-    def get_command(self, ctx: Any, name: str) -> Any:
-        """The command; while only help is printed, its name and help are enough."""
-        if name not in COMMANDS:
-            return None
-        module, said = COMMANDS[name]
-        if ctx.resilient_parsing or ctx.invoked_subcommand is None and _only_helps():
-            return TyperCommand(name, help=said)
-        found = typer.main.get_command(import_module(module).app)
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for, from its module."""
+        name, _, rest = super().resolve_command(ctx, args)
+        found = typer.main.get_command(import_module(COMMANDS[name or ""][0]).app)
         command = getattr(found, "commands", {}).get(name, found)
         command.name = name
-        return command
+        command.params = [option for option in command.params if option.name not in COMPLETION]
+        if name in ASKING:  # accepted before the command and after it
+            for leaf in getattr(command, "commands", {name: command}).values():
+                leaf.params += [option for option in self.params if option.name == "_token_file"]
+        return name, command, rest
 
 
-def _only_helps() -> bool:
-    return len(sys.argv) == 1 or sys.argv[1] in {"--help", "-h"}
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, help=__doc__)
+def use_token_file(path: str | None) -> None:
+    """Let it stand for the variable, for whichever part of the command reads the token."""
+    if path:
+        os.environ["MODEL_CATALOG_TOKEN_FILE"] = path
 
 
 @app.callback()
-def options() -> None:
-    """The model catalog that fills itself."""
+def options(
+    _token_file: Annotated[
+        str | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            callback=use_token_file,
+            expose_value=False,
+            help="File that holds the token; else MODEL_CATALOG_TOKEN_FILE or MODEL_CATALOG_TOKEN.",
+        ),
+    ] = None,
+) -> None:
+    """The model catalog that fills itself. Settings stand in docs/settings.md."""
 
 
 def main() -> Any:
     """Run the command; every way out has an exit code of its own."""
-    from cli.exits import run  # noqa: PLC0415  # keeps --help light
+    from cli.exits import run  # keeps --help light
 
     return run(app)
 

@@ -1,33 +1,34 @@
 """The command that folds every entry again."""
 
-from getpass import getuser
 from typing import Annotated
 
 import typer
 
-from cli.database import owner_database
 from cli.exits import Exit, Stop
-from service.db import Database
-from service.ingest.rebuild import reconcile_all
-from service.ledger.change import Actor
+from cli.output import Json, print_list, say
 
 app = typer.Typer(help="Fold every entry again.")
+COLUMNS = ("entry", "kind", "field", "old", "new")
 
 
 @app.command()
 def reconcile(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every entry.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="List differences, repair nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Repair nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare entries with their observations; list and repair what differs."""
     if not everything:
         raise Stop("Say --all: there is nothing smaller to reconcile yet.", Exit.WRONG_USE)
-    database = Database(owner_database().url.render_as_string(hide_password=False), pool=2)
-    found = 0
-    for change in reconcile_all(database, actor=Actor("operator", getuser()), dry_run=dry_run):
-        found += 1
-        typer.echo(change.model_dump_json())
-    typer.echo(f"{found} differences{'' if dry_run else ' repaired'}", err=True)
+    from cli.database import operated, operator
+    from service.db import APP_ROLE
+    from service.ingest.rebuild import reconcile_all
+
+    with operated(APP_ROLE) as database:
+        changes = reconcile_all(database, actor=operator(), dry_run=dry_run)
+        shown = (change.model_dump(mode="json") for change in changes)
+        found = print_list(shown, COLUMNS, as_json=as_json)
+    say(f"{found} differences{'' if dry_run else ' repaired'}")
     if found and dry_run:
         raise Stop("Run it without --dry-run to repair them.", Exit.FINDINGS)

@@ -1,45 +1,77 @@
 """The command that runs the API."""
 
-from typing import Annotated
+import signal
+import socket
+import sys
+from typing import Annotated, Any
 
 import typer
 
-from cli.database import database_url
 from cli.exits import Exit, Stop
+from cli.output import say
 
 app = typer.Typer(help="The API.")
+BACKLOG = 2048
 
 
 @app.command()
 def serve(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8010,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")
+    ] = 8010,
 ) -> None:
     """Run the API until stopped; refuses to start with unsafe settings."""
-    from service.settings import SettingsRefused, read_settings  # noqa: PLC0415
+    from service.settings import SettingsRefused, read_settings
 
     try:
         settings = read_settings()
     except SettingsRefused as refused:
-        raise Stop(str(refused), Exit.WRONG_USE) from None
-    import uvicorn  # noqa: PLC0415
-
-    from service.app import create_app  # noqa: PLC0415
-    from service.db import Database  # noqa: PLC0415
-    from service.logs import set_up_logs  # noqa: PLC0415
+        message = f"{refused}\nThe service does not start; docs/settings.md has all settings."
+        raise Stop(message, Exit.WRONG_USE) from None
+    from cli.database import explained, started_url
+    from service.app import create_app
+    from service.db import Database
+    from service.logs import set_up_logs
 
     set_up_logs(form=settings.log_format, level=settings.log_level)
-    database = Database(database_url(settings.database_url.get_secret_value()))
-    uvicorn.run(
-        create_app(settings, database),
-        host=host,
-        port=port,
+    signal.signal(signal.SIGTERM, _leave)  # orderly: a private database is stopped on the way out
+    with listening(host, port) as listener, explained():
+        database = Database(started_url(settings.database_url.get_secret_value()))
+        proxies = settings.trusted_proxies
+        run_server(create_app(settings, database), listener=listener, proxies=proxies)
+
+
+def run_server(application: Any, *, listener: socket.socket, proxies: str) -> None:
+    """Answer on a socket until a signal comes; requests under way are finished."""
+    import uvicorn
+
+    address, port = listener.getsockname()[:2]
+    say(f"The catalog answers on http://{f'[{address}]' if ':' in address else address}:{port}")
+    configured = uvicorn.Config(
+        application,
         http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or None,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
         timeout_graceful_shutdown=10,
     )
+    uvicorn.Server(configured).run(sockets=[listener])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A listening socket, before anything else starts: a taken port is then no half start."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
+        message = f"{host}:{port} cannot be listened on ({why}): choose another --host or --port."
+        raise Stop(message, Exit.UNAVAILABLE) from None
+
+
+def _leave(_signal: int, _frame: Any) -> None:
+    sys.exit(Exit.DONE)

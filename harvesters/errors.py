@@ -9,11 +9,11 @@ from schemas.masking import mask_secrets
 LONGEST: int = 500
 
 
-class SourceUnavailable(Exception):  # noqa: N818  # reads as a sentence
+class SourceUnavailable(Exception):  # reads as a sentence
     """The source does not answer now; the next harvest tries again."""
 
 
-class SourceRefused(Exception):  # noqa: N818  # reads as a sentence
+class SourceRefused(Exception):  # reads as a sentence
     """The source answers, and cannot be believed or will not let us in: stop, retire nothing."""
 
 

@@ -1,17 +1,17 @@
 """Reads one scope once and sends what it says: the only loop. Every way out closes the harvest."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from harvesters.base import Harvester
-from harvesters.errors import RecordUnreadable, SourceRefused, shown
-from harvesters.sink import CatalogRefused, CatalogUnavailable, Sink, as_json
+from harvesters.errors import RecordUnreadable, SourceRefused, SourceUnavailable, shown
+from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, Sink, as_json
 from schemas.harvest import (
     CloseHarvest,
     Coverage,
@@ -25,6 +25,8 @@ from schemas.harvest import (
 from schemas.observation import Observation, Sighting
 
 HEARTBEAT_SECONDS: Final = 60.0
+PAGE_SECONDS: Final = 600.0  # a source that drips never times out by itself
+LEAVING_SECONDS: Final = 8.0  # to close what failed; a supervisor kills after ten
 MOST_SKIPPED: Final = 10_000
 OPENING, CLOSING = b'{"observations":[', b"]}"
 Page = TypeVar("Page")
@@ -41,30 +43,34 @@ def harvest(harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False) ->
         coverage=harvester.coverage,
         harvester_version=harvester.version,
     )
-    opened = sink.open(asked, dry_run=dry_run)
-    sending = _Sending(sink, opened, harvester.coverage)
-    cursor = opened.cursor
+    skipped: list[Skipped] = []
     try:
+        opened = sink.open(asked, dry_run=dry_run)
+        sending = _Sending(sink, opened, coverage=harvester.coverage, skipped=skipped)
+        cursor = opened.cursor
         with _heartbeat(sink, opened.harvest):
             for page in _ahead(harvester.pages(opened.cursor)):
                 sending.add(harvester.observe(page))
                 cursor = harvester.cursor_after(page) or cursor
             sending.flush()
-            _look_closer(harvester, sink, opened, sending)
+            _look_closer(harvester, sink, opened=opened, sending=sending)
+        return sink.close(asked.harvest, sending.closing(harvester, cursor=cursor))
+    except AlreadyRunning:
+        raise  # nothing was opened
     except BaseException as error:  # Ctrl-C too: an open harvest blocks the next
-        _close_failed(sink, opened.harvest, error, sending)
+        _close_failed(sink, asked.harvest, error=error, skipped=skipped)
         raise
-    return sink.close(opened.harvest, sending.closing(Outcome.COMPLETE, harvester, cursor=cursor))
 
 
 class _Sending:
     """Collects observations and sends them, sightings first where a sweep sees everything."""
 
-    def __init__(self, sink: Sink, opened: HarvestOpened, coverage: Coverage) -> None:
-        self.sink, self.opened = sink, opened
+    def __init__(
+        self, sink: Sink, opened: HarvestOpened, *, coverage: Coverage, skipped: list[Skipped]
+    ) -> None:
+        self.sink, self.opened, self.skipped = sink, opened, skipped
         self.sights = coverage is Coverage.FULL
         self.waiting: list[Observation] = []
-        self.skipped: list[Skipped] = []
         self.passed_over = 0
         self.count = 0
 
@@ -93,15 +99,13 @@ class _Sending:
                     )
                 )
 
-    def closing(
-        self, outcome: Outcome, harvester: Harvester[Any], *, cursor: str | None
-    ) -> CloseHarvest:
-        """How the harvest ends."""
+    def closing(self, harvester: Harvester[Any], *, cursor: str | None) -> CloseHarvest:
+        """How a harvest ends that read everything."""
         counts = dict(harvester.counts) | (
             {"skipped_beyond_report": self.passed_over} if self.passed_over else {}
         )
         return CloseHarvest(
-            outcome=outcome, cursor=cursor, skipped=tuple(self.skipped), counts=counts
+            outcome=Outcome.COMPLETE, cursor=cursor, skipped=tuple(self.skipped), counts=counts
         )
 
     def _wanted(self, waiting: Sequence[Observation]) -> list[Observation]:
@@ -133,9 +137,7 @@ def batches(
             message = f"its {len(written)} bytes are more than one request takes"
             too_large(RecordUnreadable("too_large", message, "", observation.subject))
             continue
-        if batch and (
-            len(batch) >= limits.observations or size + 1 + len(written) > limits.bytes
-        ):
+        if batch and (len(batch) >= limits.observations or size + 1 + len(written) > limits.bytes):
             yield OPENING + b",".join(batch) + CLOSING
             batch, size = [], empty
         size += len(written) + bool(batch)
@@ -145,7 +147,7 @@ def batches(
 
 
 def _look_closer(
-    harvester: Harvester[Any], sink: Sink, opened: HarvestOpened, sending: _Sending
+    harvester: Harvester[Any], sink: Sink, *, opened: HarvestOpened, sending: _Sending
 ) -> None:
     """A listing proves presence, never absence: ask by name for what it lacked."""
     if harvester.coverage is not Coverage.FULL:
@@ -153,21 +155,21 @@ def _look_closer(
     if sending.count == 0 and opened.ever_seen:
         raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
     for page in list(sink.unseen(opened.harvest)):
-        sending.add(harvester.ask(page))
+        sending.add(_ahead(harvester.ask(page)))
         sending.flush(asked_for=True)
 
 
-def _close_failed(sink: Sink, opened: UUID, error: BaseException, sending: _Sending) -> None:
-    """Say why it failed; a catalog that does not answer lets the lease end."""
+def _close_failed(
+    sink: Sink, harvest: UUID, *, error: BaseException, skipped: Sequence[Skipped]
+) -> None:
+    """Say why it failed; a catalog that does not answer now lets the lease end."""
     asked = CloseHarvest(
         outcome=Outcome.FAILED,
         error=f"{type(error).__name__}: {shown(error)}",
-        skipped=tuple(sending.skipped),
+        skipped=tuple(skipped),
     )
-    try:
-        sink.close(opened, asked)
-    except (CatalogUnavailable, CatalogRefused):
-        return
+    with suppress(CatalogUnavailable, CatalogRefused, TimeoutError):
+        _aside(sink.close, harvest, asked).result(LEAVING_SECONDS)
 
 
 @contextmanager
@@ -179,7 +181,9 @@ def _heartbeat(sink: Sink, opened: UUID) -> Iterator[None]:
         while not done.wait(HEARTBEAT_SECONDS):
             try:
                 sink.heartbeat(opened)
-            except (CatalogUnavailable, CatalogRefused):
+            except CatalogUnavailable:
+                continue  # it may be back before the lease ends
+            except CatalogRefused:
                 return
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -194,8 +198,29 @@ def _heartbeat(sink: Sink, opened: UUID) -> Iterator[None]:
 def _ahead(pages: Iterator[Page]) -> Iterator[Page]:
     """Read the next page while this one is sent."""
     nothing = object()
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        coming: Future[Any] = reader.submit(next, pages, nothing)
-        while (page := coming.result()) is not nothing:
-            coming = reader.submit(next, pages, nothing)
-            yield page
+    coming = _aside(next, pages, nothing)
+    while (page := _in_time(coming)) is not nothing:
+        coming = _aside(next, pages, nothing)
+        yield page
+
+
+def _in_time(answer: Future[Any]) -> Any:
+    try:
+        return answer.result(PAGE_SECONDS)
+    except TimeoutError:
+        message = f"an answer of the source took longer than {PAGE_SECONDS:g} seconds"
+        raise SourceUnavailable(message) from None
+
+
+def _aside(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    """Do it in a daemon thread: neither a way out nor the interpreter's end waits for it."""
+    answer: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(work(*arguments))
+        except BaseException as error:  # noqa: BLE001  # raised by whoever waits for the answer
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer

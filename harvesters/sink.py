@@ -1,12 +1,14 @@
 """Where a harvest goes: the service over HTTP."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 import httpx2
 import stamina
+from pydantic import BaseModel, ValidationError
 
 from harvesters.errors import shown
 from schemas.harvest import (
@@ -18,16 +20,19 @@ from schemas.harvest import (
     SubjectPage,
 )
 from schemas.observation import Observation, Receipt, Sighting, Wanted
+from schemas.problem import Problem
 
 TRIES: Final = 6
 TRY_AGAIN: Final = {408, 429, 502, 503, 504}
+LEASE_END: Final = re.compile(r"until (\d\S+Z)")
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
-class CatalogUnavailable(Exception):  # noqa: N818  # reads as a sentence
+class CatalogUnavailable(Exception):  # reads as a sentence
     """The catalog does not answer; nothing is lost, harvest again later."""
 
 
-class CatalogRefused(Exception):  # noqa: N818  # reads as a sentence
+class CatalogRefused(Exception):  # reads as a sentence
     """The catalog refuses the harvest."""
 
     def __init__(self, message: str, *, status: int, code: str) -> None:
@@ -37,18 +42,29 @@ class CatalogRefused(Exception):  # noqa: N818  # reads as a sentence
 
 
 class AlreadyRunning(CatalogRefused):
-    """Another harvest of the scope holds the lease."""
+    """Another harvest of the scope holds the lease; the message says until when."""
 
 
 class Sink(Protocol):
     """What the runner needs of the service."""
 
-    def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened: ...
-    def sight(self, harvest: UUID, sightings: Sequence[Sighting]) -> Wanted: ...
-    def send(self, harvest: UUID, batch: bytes) -> Receipt: ...
-    def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]: ...
-    def heartbeat(self, harvest: UUID) -> None: ...
-    def close(self, harvest: UUID, asked: CloseHarvest) -> HarvestReport: ...
+    def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
+        """Begin; the same id may be opened again."""
+
+    def sight(self, harvest: UUID, sightings: Sequence[Sighting]) -> Wanted:
+        """Say what was seen; answers the indices that are wanted."""
+
+    def send(self, harvest: UUID, batch: bytes) -> Receipt:
+        """Send a batch of observations as its JSON."""
+
+    def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """Pages of the scope's live subjects that were not seen."""
+
+    def heartbeat(self, harvest: UUID) -> None:
+        """Keep the lease."""
+
+    def close(self, harvest: UUID, asked: CloseHarvest) -> HarvestReport:
+        """End it; the answer may be asked for again."""
 
 
 class HttpSink:
@@ -67,7 +83,7 @@ class HttpSink:
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
         path = f"/api/v1/sources/{self.source}/harvests?dry_run={str(dry_run).lower()}"
-        return HarvestOpened.model_validate_json(self._post(path, asked.model_dump_json().encode()))
+        return _read(HarvestOpened, self._post(path, asked.model_dump_json().encode()))
 
     def sight(self, harvest: UUID, sightings: Sequence[Sighting]) -> Wanted:
         """Say what was seen; answers the indices that are wanted."""
@@ -75,22 +91,22 @@ class HttpSink:
             {"subject": s.subject.model_dump(mode="json"), "digest": s.digest} for s in sightings
         ]
         body = json.dumps({"sightings": rows}).encode()
-        return Wanted.model_validate_json(self._post(f"/api/v1/harvests/{harvest}/sightings", body))
+        return _read(Wanted, self._post(f"/api/v1/harvests/{harvest}/sightings", body))
 
     def send(self, harvest: UUID, batch: bytes) -> Receipt:
         """Send a batch of observations as its JSON."""
         path = f"/api/v1/harvests/{harvest}/observations"
-        return Receipt.model_validate_json(self._post(path, batch))
+        return _read(Receipt, self._post(path, batch))
 
     def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
         """Pages of the scope's live subjects that were not seen."""
-        token: str | None = "0"
-        while token is not None:
-            path = f"/api/v1/harvests/{harvest}/unseen?page_token={token}"
-            page = SubjectPage.model_validate_json(self._retried("GET", path, None))
+        after: str | None = "0"
+        while after is not None:
+            path = f"/api/v1/harvests/{harvest}/unseen?page_token={after}"
+            page = _read(SubjectPage, self._retried("GET", path, body=None))
             if page.subjects:
                 yield page.subjects
-            token = page.next_page_token
+            after = page.next_page_token
 
     def heartbeat(self, harvest: UUID) -> None:
         """Keep the lease."""
@@ -99,21 +115,20 @@ class HttpSink:
     def close(self, harvest: UUID, asked: CloseHarvest) -> HarvestReport:
         """End it; the answer may be asked for again."""
         body = asked.model_dump_json(exclude_unset=True).encode()
-        answer = self._post(f"/api/v1/harvests/{harvest}:close", body)
-        return HarvestReport.model_validate_json(answer)
+        return _read(HarvestReport, self._post(f"/api/v1/harvests/{harvest}:close", body))
 
     def _post(self, path: str, body: bytes) -> bytes:
-        return self._retried("POST", path, body)
+        return self._retried("POST", path, body=body)
 
-    def _retried(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _retried(self, method: str, path: str, *, body: bytes | None) -> bytes:
         for trial in stamina.retry_context(
             on=CatalogUnavailable, attempts=TRIES, timeout=120, wait_initial=0.2, wait_max=10
         ):
             with trial:
-                return self._once(method, path, body)
+                return self._once(method, path, body=body)
         raise CatalogUnavailable("the catalog does not answer")
 
-    def _once(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _once(self, method: str, path: str, *, body: bytes | None) -> bytes:
         try:
             answer = self.http.request(method, path, content=body)
         except httpx2.TransportError as error:
@@ -127,15 +142,27 @@ class HttpSink:
         return answer.content
 
 
+def _read(model: type[Answer], body: bytes) -> Answer:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        message = "the answer is not the catalog's own form: is MODEL_CATALOG_URL right?"
+        raise CatalogRefused(message, status=200, code="") from None
+
+
 def _refusal(answer: httpx2.Response) -> CatalogRefused:
     try:
-        problem: dict[str, Any] = answer.json()
-    except ValueError:  # not the catalog's own form; its status says enough
-        problem = {}
-    errors = "; ".join(f"{e.get('pointer')} {e.get('message')}" for e in problem.get("errors", ()))
-    text = f"{problem.get('title', answer.status_code)} {problem.get('detail', '')} {errors}".strip()
-    kind = AlreadyRunning if problem.get("code") == "harvest_running" else CatalogRefused
-    return kind(shown(text), status=answer.status_code, code=str(problem.get("code", "")))
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:  # of a proxy, perhaps; its status says enough
+        message = f"the catalog answers {answer.status_code}, not in its own form"
+        return CatalogRefused(message, status=answer.status_code, code="")
+    if problem.code == "harvest_running":
+        end = LEASE_END.search(problem.detail)
+        message = f"already running until {end[1] if end else 'its lease ends'}"
+        return AlreadyRunning(message, status=problem.status, code=problem.code)
+    errors = "; ".join(f"{error.pointer} {error.message}" for error in problem.errors)
+    message = shown(f"{problem.title} {problem.detail} {errors}")
+    return CatalogRefused(message, status=answer.status_code, code=problem.code)
 
 
 def as_json(observation: Observation) -> bytes:

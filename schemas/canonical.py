@@ -3,21 +3,30 @@
 import re
 import unicodedata
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 LONGEST_VALUE: Final = 1_024  # bytes of UTF-8
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 GIT_SCHEMES: Final = {"http", "https", "ssh", "git", "git+https", "git+ssh", "git+http"}
-LOWER_CASE_HOSTS: Final = re.compile(r"(?:^|\.)(?:github|gitlab)\.|^(?:github|gitlab)\.")
+CONTAINER_SCHEMES: Final = {"abfs", "abfss", "wasb", "wasbs"}  # `container@account`: no credential
+SAME_HOST: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
+HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+CASELESS_HOST: Final = re.compile(r"(?:^|\.)(?:github|gitlab)\.")
+VIEWS: Final = {"-", "tree", "blob", "commit", "commits", "raw", "releases"}
+OWNER_AND_NAME: Final = 2  # segments that are never a view of something shorter
 SCP: Final = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[A-Za-z0-9.-]+\.[A-Za-z0-9-]+):(?P<path>[^\s]+)")
 AZURE_SSH: Final = re.compile(r"v3/(?P<owner>[^/]+)/(?P<project>[^/]+)/(?P<name>[^/]+)")
+NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 CONTROL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
 DIGITS: Final = re.compile(r"(\d+)", re.ASCII)
 LONGEST_NUMBER: Final = 200
-NOREPLY: Final = re.compile(r"(?:\d+\+)?(?P<login>[^@+]+)@users\.noreply\.github\.com")
+NOREPLY: Final = re.compile(
+    r"(?:\d+\+)?(?P<login>[a-z0-9_-]+(?:\[bot\])?)@users\.noreply\.github\.com", re.ASCII
+)
 
 
 def canonical_text(text: str) -> str:
@@ -38,8 +47,11 @@ def canonical_text(text: str) -> str:
 def encode_segment(text: str) -> str:
     """A free name as one segment of an identifier: `%`, `/` and `#` encoded. Not idempotent.
 
-    Called once, by whoever builds an identifier from a free name.
+    Called once, by whoever builds an identifier from a free name. `.` and `..` are encoded too:
+    clients would take them for steps in a path.
     """
+    if text in {".", ".."}:
+        return text.replace(".", "%2E")
     return text.replace("%", "%25").replace("/", "%2F").replace("#", "%23")
 
 
@@ -58,9 +70,7 @@ def fold_name(text: str) -> str:
 
 def natural_name(namespace: str, name: str) -> str:
     """`namespace/name` as it is compared; the written form travels in the facts."""
-    if "." in namespace or "/" in namespace:
-        raise ValueError("a namespace has neither a dot nor a slash")
-    return canonical_text(f"{fold_name(namespace)}/{fold_name(encode_segment(name))}")
+    return canonical_natural(f"{namespace}/{encode_segment(name)}")
 
 
 def split_natural_name(value: str) -> tuple[str, str]:
@@ -69,12 +79,15 @@ def split_natural_name(value: str) -> tuple[str, str]:
     return namespace, rest
 
 
-def canonical_natural(value: str) -> str:
-    """A natural name: `namespace/name`, with further segments for versions and uses."""
+def canonical_natural(value: str, *, segments: int = 2) -> str:
+    """A natural name: `namespace/name`, with a third segment for versions and uses."""
     folded = canonical_text(fold_name(canonical_text(value)))
-    namespace, _, rest = folded.partition("/")
-    if not namespace or not rest or "." in namespace:
-        raise ValueError("must read namespace/name, the namespace without a dot")
+    namespace, *rest = folded.split("/")
+    if not NAMESPACE.fullmatch(namespace):
+        raise ValueError("must begin with a namespace: letters, digits, - and _, without a dot")
+    if len(rest) != segments - 1 or not all(rest):
+        message = f"must have {segments} parts with / between; a / inside a part reads %2F"
+        raise ValueError(message)
     return folded
 
 
@@ -84,39 +97,71 @@ def canonical_repository_url(text: str) -> str:
     scp and ssh forms become https; path case is dropped where the host ignores it (GitHub,
     GitLab). Raises `ValueError` for local paths and other schemes.
     """
-    scheme, host, path = _repository_parts(canonical_text(text.strip()))
-    path = re.split(r"/-/|/(?:tree|blob|commit|commits|raw|releases)/", path, maxsplit=1)[0]
-    if "/_git/" not in path:
-        path = path.split("@", 1)[0]
+    text = canonical_text(text.strip())
+    if re.search(r"[\s\\]", text):
+        raise ValueError("must not hold white space or a backslash")
+    host, path = _repository_parts(text)
     path = re.sub(r"/{2,}", "/", path).strip("/")
-    while path.endswith(".git"):
-        path = path.removesuffix(".git").rstrip("/")
     if host == "ssh.dev.azure.com" and (azure := AZURE_SSH.fullmatch(path)):
         host, path = "dev.azure.com", "{owner}/{project}/_git/{name}".format(**azure.groupdict())
-    if not path or "/" not in path and "." not in host:
-        raise ValueError("must name a repository below a host")
-    if LOWER_CASE_HOSTS.search(host):
+    if CASELESS_HOST.search(host):
         path = path.lower()
+    path = _without_view(path)
+    if "/_git/" not in path:
+        path = path.split("@", 1)[0]
+    path = re.sub(r"(?:\.git|/)+$", "", path)
+    if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
+        raise ValueError("must not step through . or ..")
+    if not path or ("/" not in path and "." not in host):
+        raise ValueError("must name a repository below a host")
     return canonical_text(f"https://{host}/{path}")
 
 
-def _repository_parts(text: str) -> tuple[str, str, str]:
+def _repository_parts(text: str) -> tuple[str, str]:
+    """(host, path); the host with its port where that is not the scheme's own."""
     if "://" not in text:
         found = SCP.fullmatch(text)
         if not found:
             raise ValueError("must be an https, ssh or scp address, not a local path")
-        return "ssh", found["host"].lower(), found["path"]
+        return _host(found["host"]), re.split(r"[?#]", found["path"], maxsplit=1)[0]
     try:
         parts = urlsplit(text)
-        scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
+        scheme, name, port = parts.scheme.lower(), parts.hostname, parts.port
     except ValueError:
         raise ValueError("is no address") from None
-    if scheme not in GIT_SCHEMES or not host:
+    if scheme not in GIT_SCHEMES or not name:
         raise ValueError("must be an https, ssh or git address")
     plain = scheme.removeprefix("git+")
-    kept = port and port not in {DEFAULT_PORTS.get(plain), 443}
-    address = f"{host.lower()}:{port}" if kept and plain in {"http", "https"} else host.lower()
-    return scheme, address, parts.path
+    kept = plain in {"http", "https"} and port and port not in {DEFAULT_PORTS[plain], 443}
+    return f"{_host(name)}:{port}" if kept else _host(name), parts.path
+
+
+def _host(name: str) -> str:
+    """A host's name in lower-case ASCII, so that it is compared as it is looked up."""
+    name = name.lower().rstrip(".")
+    try:
+        numeric = ":" in name and "%" not in name  # a zone means something on one machine only
+        written = f"[{IPv6Address(name)}]" if numeric else _in_ascii(name)
+    except ValueError:  # of the codec too, whose message would echo the input
+        raise ValueError("must name a host; write one with other letters as xn--…") from None
+    return SAME_HOST.get(written, written)
+
+
+def _in_ascii(name: str) -> str:
+    """Refuses names that IDNA changes into another one (ß into ss): it may be somebody else's."""
+    written = name if name.isascii() else name.encode("idna").decode("ascii")
+    if not HOST.fullmatch(written) or (name != written.encode().decode("idna") and name != written):
+        raise ValueError("is no host")
+    return written
+
+
+def _without_view(path: str) -> str:
+    """Cut what shows a part of a repository: `/tree/main`, `/-/jobs/7`."""
+    segments = path.split("/")
+    for place, segment in enumerate(segments[:-1]):
+        if place >= OWNER_AND_NAME and segment in VIEWS:
+            return "/".join(segments[:place])
+    return path
 
 
 def canonical_dataset_uri(text: str) -> str:
@@ -130,19 +175,19 @@ def canonical_dataset_uri(text: str) -> str:
     if not separator or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme == "file":
         raise ValueError("must be a URI that others can reach, not a local path")
     scheme = {"s3a": "s3", "s3n": "s3"}.get(scheme, scheme)
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    host = host.rsplit("@", 1)[-1].lower()
-    written = f"{scheme}://{host}{slash}{path}".removesuffix("/")
-    if not host or written.endswith(":/"):
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    user, _, host = host.rpartition("@")
+    if not host or re.search(r"\s", host):
         raise ValueError("must name a host, bucket or account")
-    return canonical_text(written)
+    if scheme in CONTAINER_SCHEMES and user:
+        host = f"{user.partition(':')[0]}@{host}"
+    return canonical_text(re.sub(r"[\s/]+$", "", f"{scheme}://{host.lower()}{slash}{path}"))
 
 
 def canonical_email(text: str) -> str:
     """An e-mail address, trimmed and in lower case."""
-    written = canonical_text(fold_name(canonical_text(text.strip())))
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", written):
+    written = canonical_text(canonical_text(text.strip()).lower())
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", written):
         raise ValueError("must be an e-mail address")
     return written
 

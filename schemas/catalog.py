@@ -1,33 +1,46 @@
 """What readers ask, and what the catalog answers."""
 
-from typing import Annotated, Generic, Literal, TypeVar
+import re
+from typing import Annotated, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from schemas.strict import Closed, Count, Instant, Line
+from schemas.values import AssetKind, Lifecycle, Task
 
 Row = TypeVar("Row")
+Wanted = TypeVar("Wanted", bound=str)
+COMMA: Final = re.compile(r"(?<!\\),")
 
 
 def _listed(value: object) -> object:
-    """A comma means or; `\\,` is a comma."""
-    if not isinstance(value, str):
-        return value
-    parts = value.replace("\\,", "\x00").split(",")
-    return tuple(part.replace("\x00", ",") for part in parts)
+    r"""A comma means or; `\,` is a comma."""
+    given = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(given, str):
+        return given
+    return tuple(part.replace("\\,", ",") for part in COMMA.split(given))
 
 
-Several = Annotated[tuple[Line, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100)]
-PageSize = Annotated[str, Field(pattern=r"^[1-9]\d{0,2}$|^1000$")]
+def _filled(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+AnyOf = Annotated[tuple[Wanted, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100)]
+Name = Annotated[Line, AfterValidator(_filled)]
+Several = AnyOf[Name]
+PageSize = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}|1000)$")]
 YesNo = Literal["true", "false"]
+Dialect = Literal["plain", "excel", "raw"]
 
 
 class Paging(Closed):
     """Which part of a list, in which order."""
 
     page_size: PageSize = "100"
-    page_token: Annotated[str, Field(max_length=2_000)] | None = None
+    page_token: Annotated[str, Field(max_length=8_192)] | None = None
 
 
 class ModelFilters(Closed):
@@ -35,12 +48,12 @@ class ModelFilters(Closed):
 
     namespace: Several | None = None
     name: Several | None = None
-    lifecycle: Several | None = None
-    asset_kind: Several | None = None
-    task: Several | None = None
+    lifecycle: AnyOf[Lifecycle] | None = None
+    asset_kind: AnyOf[AssetKind] | None = None
+    task: AnyOf[Task] | None = None
     source: Several | None = None
     owner: Several | None = None
-    owner__is: Literal["known", "unknown"] | None = None
+    owner__is: Literal["known", "unknown", "empty"] | None = None
     tags__has: Several | None = None
     stub: YesNo | None = None
     gone: YesNo | None = None
@@ -53,18 +66,28 @@ class ModelQuery(ModelFilters, Paging):
 class ModelExport(ModelFilters):
     """All query parameters of an export of models."""
 
-    dialect: Literal["plain", "excel", "raw"] = "plain"
+    dialect: Dialect = "plain"
 
 
-class VersionFilters(Closed):
+class OwnVersionFilters(Closed):
+    """Conditions on the versions of one model."""
+
+    alias: Several | None = None
+    source: Several | None = None
+    tags__has: Several | None = None
+    stub: YesNo | None = None
+    gone: YesNo | None = None
+
+
+class OwnVersionQuery(OwnVersionFilters, Paging):
+    """All query parameters of the list of one model's versions."""
+
+
+class VersionFilters(OwnVersionFilters):
     """Conditions on versions."""
 
     namespace: Several | None = None
     model: Several | None = None
-    alias: Several | None = None
-    source: Several | None = None
-    stub: YesNo | None = None
-    gone: YesNo | None = None
 
 
 class VersionQuery(VersionFilters, Paging):
@@ -74,7 +97,7 @@ class VersionQuery(VersionFilters, Paging):
 class VersionExport(VersionFilters):
     """All query parameters of an export of versions."""
 
-    dialect: Literal["plain", "excel", "raw"] = "plain"
+    dialect: Dialect = "plain"
 
 
 class Page(Closed, Generic[Row]):
@@ -93,7 +116,7 @@ class EntryRow(Closed):
 
     id: UUID
     name: Line | None
-    url: Line | None
+    url: Line | None  # None: it has no name of its own, or another one bears it now
     facts: dict[str, JsonValue]
     sources: tuple[Line, ...]
     conflicts: tuple[Line, ...]
@@ -143,11 +166,19 @@ class FieldProvenance(Closed):
     contenders: tuple[Contender, ...] = ()
 
 
-class EntryDetail(EntryRow):
-    """One entry with its identifiers and, if asked for, where each field comes from."""
+class Detail(Closed):
+    """What a detail says beside the members of its row in a list."""
 
     identifiers: tuple[Line, ...]
     provenance: dict[str, FieldProvenance] | None = None
+
+
+class ModelDetail(ModelRow, Detail):
+    """One model with its identifiers and, if asked for, where each field comes from."""
+
+
+class VersionDetail(VersionRow, Detail):
+    """One version with its identifiers and, if asked for, where each field comes from."""
 
 
 class DetailQuery(Closed):

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from schemas.strict import instant_text
+from schemas.strict import Closed, instant_text
 
 if TYPE_CHECKING:
     from schemas.observation import Observation
+
+Item = TypeVar("Item")
 
 
 def canonical_json(value: object) -> str:
@@ -36,11 +38,20 @@ def observation_digest(observation: "Observation") -> str:
         exclude_unset=True,
         exclude_defaults=False,
     )
-    stated = {name: value for name, value in stated.items() if value or name == "facts"}
-    return sha256(canonical_json(stated))
+    for name in stated.keys() & {"same_as", "inferred"}:
+        stated[name] = as_set(stated[name])
+    return sha256(canonical_json({n: v for n, v in stated.items() if v or v == {}}))
+
+
+def as_set(items: Iterable[Item]) -> list[Item]:
+    """Each item once, sorted by its canonical form: the one way a set is written."""
+    keyed = {canonical_json(item): item for item in items}
+    return [keyed[key] for key in sorted(keyed)]
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Closed):
+        value = value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, str):
         return value if value.isascii() else unicodedata.normalize("NFC", value)
     if value is None or isinstance(value, bool | int):

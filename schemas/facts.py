@@ -32,7 +32,9 @@ from schemas.values import (
     Merge,
     Metric,
     ModelClass,
+    ModelName,
     ModelRef,
+    NamespaceName,
     Origin,
     OwnerRef,
     Ownership,
@@ -50,6 +52,7 @@ from schemas.values import (
     Title,
     TrainingRunRef,
     UpdateMode,
+    VersionNumber,
     VersionRef,
     WaiverRequest,
 )
@@ -68,8 +71,8 @@ class ModelFacts(Facts):
 
     about = Kind.MODEL
 
-    namespace: Annotated[Title | None, Merge.TOP] = None
-    name: Annotated[Line | None, Merge.TOP] = None
+    namespace: Annotated[NamespaceName | None, Merge.TOP] = None
+    name: Annotated[ModelName | None, Merge.TOP] = None
     display_name: Annotated[Title | None, Merge.TOP] = None
     description: Annotated[Text | None, Merge.TOP] = None
     asset_kind: Annotated[AssetKind | None, Merge.TOP] = None
@@ -113,7 +116,7 @@ class VersionFacts(Facts):
     about = Kind.VERSION
 
     model: Annotated[ModelRef | None, Merge.TOP] = None
-    number: Annotated[Line | None, Merge.TOP] = None
+    number: Annotated[VersionNumber | None, Merge.TOP] = None
     description: Annotated[Text | None, Merge.LATEST] = None
     aliases: Annotated[Lines | None, Merge.UNION] = None
     stage: Annotated[Line | None, Merge.LATEST] = None
@@ -178,7 +181,9 @@ class DatasetFacts(Facts):
     name: Annotated[Line | None, Merge.TOP] = None
     uri: Annotated[Line | None, Merge.TOP] = None
     source_type: Annotated[Line | None, Merge.TOP] = None
-    data_schema: Annotated[Text | None, Merge.TOP] = Field(default=None, alias="schema")  # .schema is Pydantic's
+    data_schema: Annotated[Text | None, Merge.TOP] = Field(
+        default=None, alias="schema"
+    )  # .schema is Pydantic's
     data_sensitivity: Annotated[Factor[Sensitivity], Merge.TOP] = None
     description: Annotated[Text | None, Merge.TOP] = None
     license: Annotated[Line | None, Merge.TOP] = None

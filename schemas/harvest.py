@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from schemas.identifiers import Identifier
+from schemas.masking import mask_secrets
 from schemas.strict import Closed, Count, Flag, Instant, Line, Number, Text, Word
 
 LONGEST_CURSOR: Final = 65_536
@@ -70,7 +71,7 @@ class Skipped(Closed):
     """A record that could not be read, or a thing that the source would not show."""
 
     code: Word
-    message: Text
+    message: Annotated[Text, AfterValidator(mask_secrets)]
     pointer: Text = ""
     subject: Identifier | None = None
 
@@ -81,7 +82,9 @@ class CloseHarvest(Closed):
     outcome: Outcome
     cursor: Cursor | None = None
     skipped: Annotated[tuple[Skipped, ...], Field(max_length=10_000)] = ()
-    counts: dict[Word, Count] = {}  # what the harvester left out on purpose, by reason
+    counts: dict[Word, Count] = Field(
+        default={}
+    )  # what the harvester left out on purpose, by reason
     error: Text | None = None
 
 
@@ -118,7 +121,7 @@ class HarvestReport(Closed):
     conflicts: Count = 0
     refused: Count = 0
     skipped: tuple[Skipped, ...] = ()
-    counts: dict[Word, Count] = {}
+    counts: dict[Word, Count] = Field(default={})
     plan: tuple[PlannedChange, ...] = ()
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import lru_cache
-from typing import Annotated, Any, Final, NamedTuple, Self
+from functools import lru_cache, partial
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import StringConstraints, ValidationInfo, field_validator
 
 from schemas.canonical import (
     NOREPLY,
@@ -23,6 +23,7 @@ from schemas.canonical import (
     number_key,
     split_natural_name,
 )
+from schemas.masking import mask_secrets
 from schemas.strict import Closed
 
 __all__ = [
@@ -64,17 +65,20 @@ class Scheme(NamedTuple):
 BOUND: Final = Scheme(source_bound=True)
 MLFLOW: Final = Scheme(source_bound=True, workspaces=True)
 NAME: Final = Scheme(canonical_natural, keeps_alive=False)
+NAME_BELOW: Final = NAME._replace(canonical=partial(canonical_natural, segments=3))
 LOOKUP: Final = Scheme(keeps_alive=False, lookup_only=True)
 ALIVE: Final = Scheme()
 NAMED_ONLY: Final = Scheme(keeps_alive=False)
 
 SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
-    Kind.MODEL: {"mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "name": NAME, "hf": NAMED_ONLY},
+    Kind.MODEL: {
+        "mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "name": NAME, "hf": NAMED_ONLY,
+    },
     Kind.VERSION: {
         "mlflow": MLFLOW,
         "mlflow-training": MLFLOW._replace(keeps_alive=False),
         "mlflow-mlmodel": MLFLOW._replace(keeps_alive=False),
-        "number": NAME,
+        "number": NAME_BELOW,
         "logged-model": LOOKUP,
         "digest": LOOKUP._replace(canonical=canonical_digest),
         "artifact": LOOKUP,
@@ -105,18 +109,16 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
         "kserve": ALIVE, "k8s": ALIVE, "sagemaker": ALIVE, "github": ALIVE, "gitlab": ALIVE,
         "ci": BOUND,
     },
-    Kind.USE: {"name": NAME._replace(keeps_alive=True)},
+    Kind.USE: {"name": NAME_BELOW._replace(keeps_alive=True)},
 }  # fmt: skip
 
 
 @lru_cache(maxsize=131_072)
-def _canonical(kind: Kind, scheme: str, value: str) -> str:
-    known = SCHEMES[kind].get(scheme)
-    if known is None:
-        near = get_close_matches(scheme, SCHEMES[kind], n=1) or sorted(SCHEMES[kind])
-        message = f"a {kind} has no scheme of this name; the nearest is {near[0]}"
-        raise ValueError(message)
-    return canonical_text(known.canonical(value))
+def _canonical(kind: Kind, scheme: str, *, value: str) -> str:
+    written = canonical_text(SCHEMES[kind][scheme].canonical(canonical_text(value)))
+    if mask_secrets(written) != written:  # masked, two things would share one name
+        raise ValueError("holds what looks like a key; rename it in its source")
+    return written
 
 
 class Identifier(Closed):
@@ -124,16 +126,24 @@ class Identifier(Closed):
 
     kind: Kind
     scheme: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=40)]
-    value: Annotated[str, StringConstraints(strict=True), AfterValidator(canonical_text)]
+    value: Annotated[str, StringConstraints(strict=True)]
 
-    @model_validator(mode="wrap")
+    @field_validator("scheme")
     @classmethod
-    def _in_canonical_form(cls, given: Any, handler: Callable[[Any], Self]) -> Self:
-        read = handler(given)
-        value = _canonical(read.kind, read.scheme, read.value)
-        if value == read.value:
-            return read
-        return read.model_copy(update={"value": value})
+    def _known(cls, scheme: str, info: ValidationInfo) -> str:
+        kind: Kind | None = info.data.get("kind")  # none: a wrong kind is said already
+        if kind is not None and scheme not in SCHEMES[kind]:
+            near = get_close_matches(scheme, SCHEMES[kind], n=1) or sorted(SCHEMES[kind])
+            message = f"is no scheme of a {kind}; the nearest is {near[0]}"
+            raise ValueError(message)
+        return scheme
+
+    @field_validator("value")
+    @classmethod
+    def _in_canonical_form(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.keys() >= {"kind", "scheme"}:
+            return _canonical(info.data["kind"], info.data["scheme"], value=value)
+        return value  # what it means is not known; that is said already
 
     def __hash__(self) -> int:
         """Identifiers are looked up by the thousand."""

@@ -11,11 +11,23 @@ SECRETS: Final = re.compile(
     r"|(?P<slack_token>\bxox[abprs]-[0-9A-Za-z-]{10,255})"
     r"|(?P<hf_token>\bhf_[0-9A-Za-z]{30,255})"
     r"|(?P<catalog_token>\bmcat[prs]_[0-9A-Za-z]{46}\b)"
-    r"|(?P<json_web_token>\beyJ[0-9A-Za-z_-]{10,4096}\.eyJ[0-9A-Za-z_-]{10,8192}\.[0-9A-Za-z_-]{8,1024})"
-    r"|(?P<private_key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,16384}?"
-    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z))"
+    r"|(?P<json_web_token>(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{10,4096}\.eyJ[0-9A-Za-z_-]{10,8192}\.[0-9A-Za-z_-]{8,1024})"
+    r"|(?P<private_key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
+    r"(?:[\s\S]{0,16384}?-----END [A-Z ]{0,30}PRIVATE KEY-----|[\s\S]*))"
     r"|(?P<credential>(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@))"
 )
+
+
+NAMED_SECRET: Final = re.compile(  # a member of a JSON text whose name says what it holds
+    r'("[^"\\]{0,200}(?:passw(?:or)?d|secret|api[_-]?key|access[_-]?token)[^"\\]{0,200}"\s*:\s*)'
+    r'"(?:[^"\\]|\\.)+"',
+    re.IGNORECASE,
+)
+
+
+def mask_named(text: str) -> str:
+    """Replace, in a JSON text, each text whose member is named like a password."""
+    return NAMED_SECRET.sub(r'\1"[masked by its name]"', text)
 
 
 def mask_secrets(text: str) -> str:

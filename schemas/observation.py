@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, create_model, model_
 from schemas.digest import observation_digest
 from schemas.facts import FACTS, Facts, references
 from schemas.identifiers import SCHEMES, Identifier
+from schemas.masking import mask_secrets
 from schemas.strict import Closed, Count, Flag, Instant, Line, Text, Word
 
 FACTS_VERSION: Final = 1  # stands on every stored observation; a changed meaning of facts raises it
@@ -24,7 +25,7 @@ def _public_link(url: str) -> str:
 class Evidence(Closed):
     """Where a person can see what was read, and the digest of what was read."""
 
-    url: Annotated[Word, AfterValidator(_public_link)] | None = None
+    url: Annotated[Word, AfterValidator(_public_link), AfterValidator(mask_secrets)] | None = None
     digest: Word | None = None
 
 
@@ -52,9 +53,8 @@ class Observation(Closed):
         if self.facts is not None and self.facts.about is not self.subject.kind:
             message = f"states facts of a {self.facts.about} about a {self.subject.kind}"
             raise ValueError(message)
-        if unstated := sorted(set(self.inferred) - self.stated()):
-            message = f"marks {unstated[0]} as inferred, but does not state it"
-            raise ValueError(message)
+        if set(self.inferred) - self.stated():
+            raise ValueError("marks a fact as inferred that it does not state")
         for other in self.same_as:
             if other.kind is not self.subject.kind:
                 message = f"cannot be the same as a {other.kind}"
@@ -84,21 +84,26 @@ class Observation(Closed):
 
 
 _BY_KIND: Final[Mapping[str, type[Observation]]] = {
-    kind: create_model(f"{facts.__name__}Observation", __base__=Observation, facts=(facts | None, None))
+    kind: create_model(
+        f"{facts.__name__}Observation",
+        __base__=Observation,
+        facts=(facts | None, None),  # type: ignore[arg-type]  # a union made at run time
+    )
     for kind, facts in FACTS.items()
 }
 
 
-def parse_observation(document: object) -> Observation:
-    """Validate one observation, its facts as those of its subject's kind.
-
-    Raises `ValidationError`, whose locations start at the observation.
-    """
+def contract_of(document: object) -> type[Observation]:
+    """The contract that a document has to meet: its facts are those of its subject's kind."""
     kind = None
     if isinstance(document, Mapping) and isinstance(subject := document.get("subject"), Mapping):
         kind = subject.get("kind")
-    known = _BY_KIND.get(kind, Observation) if isinstance(kind, str) else Observation
-    return known.model_validate(document)
+    return _BY_KIND.get(kind, Observation) if isinstance(kind, str) else Observation
+
+
+def parse_observation(document: object) -> Observation:
+    """Validate one observation. Raises `ValidationError`; its locations start at the document."""
+    return contract_of(document).model_validate(document)
 
 
 class Sighting(Closed):
@@ -136,5 +141,3 @@ class Receipt(Closed):
     recorded: Count
     unchanged: Count
     refused: tuple[Refusal, ...] = ()
-
-

@@ -1,5 +1,6 @@
 """A source as it is declared, by the API and by the sources file."""
 
+import json
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -7,14 +8,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from schemas.harvest import Coverage
-from schemas.identifiers import fold_name
-from schemas.strict import Closed, Count, Flag, Instant, Line, Number, Word
+from schemas.canonical import NAMESPACE
+from schemas.harvest import Coverage, Cursor
+from schemas.masking import mask_secrets
+from schemas.strict import Closed, Count, Flag, Instant, Json, Line, Number, Word
 
 API_VERSION: Final = "model-catalog/v1"
-DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
+DURATION: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 
 
 class SourceKind(StrEnum):
@@ -29,8 +30,8 @@ PRECEDENCE: Final = {SourceKind.MLFLOW: 40, SourceKind.CI: 60, SourceKind.PERSON
 
 
 def _namespace(text: str) -> str:
-    if not NAMESPACE.fullmatch(text) or fold_name(text) != text:
-        raise ValueError("must be lower-case letters, digits, - and _, without a dot")
+    if not NAMESPACE.fullmatch(text):
+        raise ValueError("must be at most 63 lower-case letters, digits, - and _, without a dot")
     return text
 
 
@@ -41,9 +42,17 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _without_credentials(settings: dict[str, Json]) -> dict[str, Json]:
+    text = json.dumps(settings, ensure_ascii=False)
+    if mask_secrets(text) != text:
+        raise ValueError("hold a secret: set it where the harvester runs, name it in `credential`")
+    return settings
+
+
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Namespace = Annotated[Word, AfterValidator(_namespace), Field(max_length=63)]
+Namespace = Annotated[Word, AfterValidator(_namespace)]
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=60, le=366 * 86_400)]
+Precedence = Annotated[int, Field(strict=True, ge=0, le=99)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,60}$")]
 
 
@@ -57,10 +66,10 @@ class SourceSettings(Closed):
     name: SourceName
     kind: SourceKind
     namespace: Namespace
-    namespaces: dict[Line, Namespace] = {}
+    namespaces: dict[Line, Namespace] = Field(default={})
     may_name: tuple[Namespace, ...] = ()
-    precedence: Annotated[int, Field(strict=True, ge=0, le=99)]
-    field_precedence: dict[Line, Annotated[int, Field(strict=True, ge=0, le=99)]] = {}
+    precedence: Precedence
+    field_precedence: dict[Line, Precedence] = Field(default={})
     expected_interval: Seconds = 3_600
     absences: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
     held_back_share: Annotated[Number, Field(ge=0, le=1)] = 0.2
@@ -68,7 +77,7 @@ class SourceSettings(Closed):
     credential: VariableName | None = None
     may_grant_ownership: Flag = False
     enabled: Flag = True
-    settings: dict[Line, JsonValue] = {}
+    settings: Annotated[dict[Line, Json], AfterValidator(_without_credentials)] = Field(default={})
 
     @model_validator(mode="before")
     @classmethod
@@ -91,8 +100,8 @@ class ScopeState(Closed):
     """Where the harvests of one scope stand."""
 
     scope: Word
-    full_cursor: Line | None = None
-    delta_cursor: Line | None = None
+    full_cursor: Cursor | None = None
+    delta_cursor: Cursor | None = None
     last_complete_at: Instant | None = None
 
 

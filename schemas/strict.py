@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     StringConstraints,
 )
@@ -70,6 +71,20 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _without_sign(number: float) -> float:
+    """-0.0 reads 0.0: the database keeps no sign of zero."""
+    return number + 0.0
+
+
+def _clean(value: JsonValue) -> JsonValue:
+    """Texts anywhere in a JSON value are as clean as others; keys stand on one line."""
+    if isinstance(value, str):
+        return _without_controls(value)
+    if isinstance(value, dict):
+        return {_on_one_line(_without_controls(k)): _clean(v) for k, v in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
 def instant_text(moment: datetime) -> str:
     """Write a moment the one way it is written: UTC, six digits, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -80,7 +95,8 @@ Line = Annotated[Text, AfterValidator(_on_one_line)]
 Word = Annotated[Line, StringConstraints(min_length=1, max_length=1_024)]
 Count = Annotated[int, Field(strict=True, ge=0, le=LARGEST_COUNT)]
 Flag = Annotated[bool, Field(strict=True)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(_without_sign)]
+Json = Annotated[JsonValue, AfterValidator(_clean)]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_rfc3339),

@@ -1,13 +1,21 @@
 """The values that facts are made of, and how several sources' values become one."""
 
+import unicodedata
 from enum import StrEnum
-from typing import Annotated, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Generic, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from schemas import strict
-from schemas.canonical import canonical_commit, canonical_digest
-from schemas.digest import canonical_json
+from schemas.canonical import (
+    NAMESPACE,
+    canonical_commit,
+    canonical_digest,
+    canonical_text,
+    encode_segment,
+    fold_name,
+)
+from schemas.digest import as_set
 from schemas.identifiers import Identifier, Kind
 from schemas.masking import mask_secrets
 from schemas.strict import Closed, Flag, Instant, Number
@@ -23,20 +31,21 @@ class Merge(StrEnum):
 
 
 MOST_ITEMS: Final = 1_000
-Text = Annotated[strict.Text, AfterValidator(mask_secrets)]
+
+
+def _presentable(text: str) -> str:
+    """NFC, so that two spellings of one text are one value, and without keys."""
+    return mask_secrets(text if text.isascii() else unicodedata.normalize("NFC", text))
+
+
+Text = Annotated[strict.Text, AfterValidator(_presentable)]
 Line = Annotated[Text, StringConstraints(min_length=1, max_length=4_096)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 
 T = TypeVar("T")
 
 
-class OneOf(Closed, Generic[T]):
-    """A narrowed value: one of these, it is not known which."""
-
-    one_of: Annotated[tuple[T, ...], Field(min_length=2, max_length=20)]
-
-
-def _not_empty(value: T | None) -> T:
+def not_empty(value: T | None) -> T:
     """A factor that a tier rests on is known, narrowed or not stated; empty says nothing."""
     if value is None:
         raise ValueError("cannot be stated empty; leave it out when it is not known")
@@ -45,17 +54,32 @@ def _not_empty(value: T | None) -> T:
 
 def _as_set(items: tuple[T, ...]) -> tuple[T, ...]:
     """Sets are written sorted and without repetition, so that order changes no digest."""
-    keyed = {canonical_json(_member(item)): item for item in items}
-    return tuple(keyed[key] for key in sorted(keyed))
-
-
-def _member(item: object) -> object:
-    return item.model_dump(mode="json", exclude_unset=True) if isinstance(item, Closed) else item
+    return tuple(as_set(items))
 
 
 SetOf = Annotated[tuple[T, ...], Field(max_length=MOST_ITEMS), AfterValidator(_as_set)]
 ListOf = Annotated[tuple[T, ...], Field(max_length=MOST_ITEMS)]
 Lines = SetOf[Line]
+
+
+class OneOf(Closed, Generic[T]):
+    """A narrowed value: one of these, it is not known which."""
+
+    one_of: Annotated[
+        tuple[T, ...], Field(max_length=20), AfterValidator(_as_set), Field(min_length=2)
+    ]
+
+
+class Part(Closed):
+    """A part of a fact's value: a member left out reads like its default, so it is written so."""
+
+    @model_validator(mode="after")
+    def _one_spelling(self) -> Self:
+        fields = type(self).model_fields
+        written = {n for n in fields if getattr(self, n) is not None or fields[n].is_required()}
+        self.model_fields_set.intersection_update(written)
+        self.model_fields_set.update(written)
+        return self
 
 
 def _reference(kind: Kind) -> AfterValidator:
@@ -68,6 +92,27 @@ def _reference(kind: Kind) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _namespace(text: str) -> str:
+    if not NAMESPACE.fullmatch(fold_name(text)):
+        raise ValueError("must be at most 63 letters, digits, - and _, without a dot")
+    return text
+
+
+def _nameable(longest: int, forbidden: str = "") -> AfterValidator:
+    """What an entry's natural name is made of has to fit into it, whoever states the rest."""
+
+    def check(text: str) -> str:
+        if len(canonical_text(fold_name(encode_segment(text))).encode()) > longest:
+            message = f"is longer than {longest} bytes"
+            raise ValueError(message)
+        if forbidden and forbidden in text:
+            message = f"must not hold {forbidden}"
+            raise ValueError(message)
+        return text
+
+    return AfterValidator(check)
+
+
 def _full_commit(text: str) -> str:
     commit = canonical_commit(text)
     if commit is None:
@@ -75,6 +120,9 @@ def _full_commit(text: str) -> str:
     return commit
 
 
+NamespaceName = Annotated[Line, AfterValidator(_namespace)]
+ModelName = Annotated[Line, _nameable(700)]
+VersionNumber = Annotated[Line, _nameable(200, "@")]  # @ marks another registry's numbers
 ModelRef = Annotated[Identifier, _reference(Kind.MODEL)]
 VersionRef = Annotated[Identifier, _reference(Kind.VERSION)]
 TrainingRunRef = Annotated[Identifier, _reference(Kind.TRAINING_RUN)]
@@ -86,16 +134,26 @@ Commit = Annotated[strict.Line, AfterValidator(_full_commit)]
 Digest = Annotated[strict.Line, AfterValidator(canonical_digest)]
 
 Enum = TypeVar("Enum", bound=str)
-Factor = Annotated[Enum | OneOf[Enum] | None, AfterValidator(_not_empty)]
+if TYPE_CHECKING:
+    Factor = Annotated[Enum | OneOf[Enum] | None, AfterValidator(not_empty)]
+else:
+
+    class Factor:
+        """An alias that also fills in `OneOf`; typing's own leaves a Pydantic generic open."""
+
+        def __class_getitem__(cls, choice: object) -> object:
+            """What a factor of these choices may state."""
+            return Annotated[choice | OneOf[choice] | None, AfterValidator(not_empty)]
+
 
 Origin = Literal["in_house", "open_weights", "vendor_black_box"]
 UpdateMode = Literal["static", "scheduled_retrain", "self_learning"]
 Explainability = Literal["intrinsic", "post_hoc", "none"]
-ModelClass = Literal["rules_or_linear", "tree_or_ensemble", "deep_learning", "generative", "agentic"]
-Sensitivity = Literal["public", "internal", "personal", "special_category"]
-Exposure = Literal[
-    "offline_batch", "internal_api", "customer_facing", "untrusted_content_or_tools"
+ModelClass = Literal[
+    "rules_or_linear", "tree_or_ensemble", "deep_learning", "generative", "agentic"
 ]
+Sensitivity = Literal["public", "internal", "personal", "special_category"]
+Exposure = Literal["offline_batch", "internal_api", "customer_facing", "untrusted_content_or_tools"]
 AssetKind = Literal["model", "ai_system", "rule_engine", "vendor_service", "prompt_app", "agent"]
 Lifecycle = Literal[
     "proposed", "development", "validation", "pilot", "production", "suspended", "decommissioned"
@@ -107,21 +165,21 @@ Task = Literal[
 Environment = Literal["production", "staging", "development"]
 
 
-class Ownership(Closed):
+class Ownership(Part):
     """Who answers for something, and how."""
 
     owner: OwnerRef
     role: Literal["accountable", "developer", "delegate"] = "accountable"
 
 
-class RepositoryLink(Closed):
+class RepositoryLink(Part):
     """A repository of a model and what it is for."""
 
     repository: RepositoryRef
     role: Literal["training", "serving", "docs"] | None = None
 
 
-class DatasetLink(Closed):
+class DatasetLink(Part):
     """A dataset that something was trained or evaluated on; the digest belongs to the link."""
 
     dataset: DatasetRef
@@ -132,14 +190,14 @@ class DatasetLink(Closed):
     description: Text | None = None
 
 
-class Remark(Closed):
+class Remark(Part):
     """A limitation or assumption, with how much it matters."""
 
     text: Text
     severity: Literal["low", "medium", "high"] | None = None
 
 
-class Threshold(Closed):
+class Threshold(Part):
     """From which value of a metric on people are warned, or the model is in breach."""
 
     metric: Line
@@ -148,7 +206,7 @@ class Threshold(Closed):
     direction: Literal["above", "below"]
 
 
-class WaiverRequest(Closed):
+class WaiverRequest(Part):
     """A waiver asked for in a manifest; only people grant it."""
 
     control: Line
@@ -157,14 +215,14 @@ class WaiverRequest(Closed):
     compensating: Text | None = None
 
 
-class Link(Closed):
+class Link(Part):
     """A titled link to elsewhere."""
 
     title: Title
     url: Line
 
 
-class Metric(Closed):
+class Metric(Part):
     """One measured value; not a number and infinite ones are null."""
 
     name: Line
@@ -174,14 +232,14 @@ class Metric(Closed):
     at: Instant | None = None
 
 
-class Artifact(Closed):
+class Artifact(Part):
     """Something a build made."""
 
     name: Line
     digest: Digest | None = None
 
 
-class Provenance(Closed):
+class Provenance(Part):
     """A provenance statement about a build, and whether somebody verified it."""
 
     predicate: Line

@@ -8,17 +8,19 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
-from service import health
+from service import errors_api, health
 from service.access import api as access
 from service.catalog import api as catalog
 from service.catalog.pages import Pager
 from service.db import Database, translated
-from service.edge import Edge, answer_catalog_error
+from service.edge import Edge, answer_catalog_error, rendered
 from service.errors import (
     BadRequest,
     CatalogError,
@@ -35,6 +37,7 @@ from service.settings import Settings
 
 ROUTERS: Final = (
     health.router,
+    errors_api.router,
     access.router,
     sources.router,
     ingest.router,
@@ -97,31 +100,31 @@ async def _answer_catalog_error(request: Request, error: Any) -> Response:
 
 
 async def _answer_unexpected(request: Request, _error: Any) -> Response:
-    return answer_catalog_error(request, CatalogError())
+    return rendered(request, CatalogError())  # what it was is raised again, and the edge logs it
 
 
 async def _answer_invalid(request: Request, error: Any) -> Response:
-    known = {
-        name for problem in error.errors() if problem["loc"][:1] == ("query",)
-        for name in _parameters(request)
-    }  # fmt: skip
-    found = field_problems(error.errors(), known=sorted(known))
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model = body.field_info.annotation if body else None
+    known = sorted(getattr(model, "model_fields", ()))
+    found = field_problems(error.errors(), known=known)
     return answer_catalog_error(request, Invalid(*found))
 
 
-def _parameters(request: Request) -> list[str]:
-    """The query parameters that the matched route knows."""
-    fields = getattr(request.scope.get("route"), "dependant", None)
-    models = [parameter.field_info.annotation for parameter in getattr(fields, "query_params", ())]
-    return [name for model in models for name in getattr(model, "model_fields", ())]
-
-
 async def _answer_http_error(request: Request, error: Any) -> Response:
-    kind = HTTP_ERRORS.get(error.status_code, CatalogError)
+    others = BadRequest if error.status_code < 500 else CatalogError  # noqa: PLR2004  # HTTP's line
+    kind = HTTP_ERRORS.get(error.status_code, others)
     answer = answer_catalog_error(request, kind())
-    for name, value in (error.headers or {}).items():
-        answer.headers[name] = value
+    if kind is MethodNotAllowed:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address knows: several routes may share it."""
+    routes = iter_route_contexts(request.app.routes)
+    matching = (c for c in routes if c.original_route.matches(request.scope)[0] is not Match.NONE)
+    return {method for context in matching for method in context.methods or ()}
 
 
 async def _answer_database_error(request: Request, error: Any) -> Response:

@@ -59,7 +59,7 @@ SELECT set_config(name, value, false)
 class Table(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=NAMING))):
     """Base of every table. Rows come from validated schemas: SQLModel checks nothing."""
 
-    __table__: ClassVar[Any]  # statements start here
+    __table__: ClassVar[sa.Table]  # statements start here
 
 
 class Moved(Exception):
@@ -129,8 +129,7 @@ class Database:
     def __init__(self, url: str, *, role: str | None = APP_ROLE, pool: int = POOL) -> None:
         """Prepare the pool; nothing connects yet.
 
-        Takes a libpq URL (`postgresql://…`). Sessions work as `role` where it exists and the login
-        may become it; None keeps the login's own rights.
+        Sessions work as `role` where it exists and the login may become it; None keeps its own.
         """
         self.url = sa.make_url(url).set(drivername="postgresql+psycopg")
         self.engine = sa.create_engine(
@@ -140,6 +139,7 @@ class Database:
             pool_timeout=3,
             pool_recycle=1_800,
             pool_pre_ping=True,
+            hide_parameters=True,  # they hold what people and sources wrote; errors are logged
             connect_args={
                 "connect_timeout": 5,
                 "tcp_user_timeout": 15_000,  # ms

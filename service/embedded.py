@@ -76,19 +76,18 @@ def embedded(folder: Path, *, durable: bool = True, stop: bool = True) -> Iterat
     """
     place = _place(folder.expanduser().resolve())
     descriptor = os.open(place.folder, os.O_RDONLY)
-    try:
+    with ExitStack() as at_end:
+        at_end.callback(os.close, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         while not _answers(place):  # again if its last user stopped it just before we shared it
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not _answers(place):
                 _start(place, durable=durable)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if stop:
+            at_end.callback(_stop_if_last, place, descriptor)
         _make_database(place)
         yield place.url
-        if stop:
-            _stop_if_last(place, descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _place(folder: Path) -> Place:
@@ -101,7 +100,10 @@ def _place(folder: Path) -> Place:
             "of a PostgreSQL server"
         )
     programs = Path(next(iter(wheel.submodule_search_locations))) / "pginstall" / "bin"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedRefused(f"{folder} cannot be made: {error.strerror}") from None
     place = Place(folder, programs, _account(folder) if os.geteuid() == 0 else None)
     _check_reach(place)
     return place
@@ -183,6 +185,8 @@ def _stop_if_last(place: Place, descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return  # somebody else still uses it
+    if not _answers(place):
+        return  # stopped by hand
     control = str(place.programs / "pg_ctl")
     stop = ("stop", "-D", str(place.folder), "--wait", "--silent", "--mode=fast")
     _run(control, *stop, account=place.account)
@@ -220,14 +224,14 @@ def _run(*command: str, account: pwd.struct_passwd | None) -> None:
 
     Its words go to a file: a pipe would stay open as long as the server that it starts.
     """
-    rights = (
-        {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-    )
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
     with TemporaryFile("w+") as said:
         done = subprocess.run(  # noqa: S603  # our own programs, no shell
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-            env=environment, cwd="/", check=False, **rights,
+            env=environment, cwd="/", check=False,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
         )  # fmt: skip
         if done.returncode:
             said.seek(0)

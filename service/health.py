@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from service import migrations
 from service.db import Store
 from service.errors import Unavailable, problems
-from service.routing import CatalogRoute, Requester, policy
+from service.routing import CatalogRoute, policy
 
 router = APIRouter(tags=["health"], route_class=CatalogRoute)
 UNRELEASED = "0.1.0"
@@ -36,13 +36,14 @@ def get_readiness(store: Store) -> dict[str, str]:
     """The database answers and has this release's schema."""
     found = migrations.status(store)
     if not found.ready:
-        raise SchemaDiffers(detail=f"It has {found.current}, this release needs {found.expected}.")
+        has = found.current or "none"
+        raise SchemaDiffers(detail=f"It has {has}, this release needs {found.expected}.")
     return {"status": "ready", "schema": found.expected}
 
 
 @router.get("/version")
 @policy("metrics:read")
-def get_version_of_service(caller: Requester, store: Store) -> dict[str, str]:
+def get_version_of_service(store: Store) -> dict[str, str]:
     """What runs here."""
     with store.reading() as session:
         server = session.execute(sa.text("SHOW server_version")).scalar_one()

@@ -8,33 +8,43 @@ from service.db import Timestamp
 
 HISTORY: Final = "_history"
 
+# The row before `valid_to` is the row after `valid_from`: the new row's own stamp ends the old one,
+# so no moment has two rows or none. A clock that goes back does not turn a period around.
 FUNCTIONS: Final = """
 CREATE FUNCTION stamp_valid_from() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.valid_from := clock_timestamp();
+  IF TG_OP = 'UPDATE' AND NEW.valid_from < OLD.valid_from THEN
+    NEW.valid_from := OLD.valid_from;
+  END IF;
   RETURN NEW;
 END $$;
 
 CREATE FUNCTION keep_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   columns text := TG_ARGV[0];
-  matching text := TG_ARGV[1];
-  source text := 'SELECT ' || columns || ', valid_from, clock_timestamp() FROM old_rows';
+  keys text := TG_ARGV[1];
+  ended text := 'clock_timestamp()';
+  replaced text := '';
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    source := 'SELECT ' || (SELECT string_agg('o.' || c, ', ')
-        FROM regexp_split_to_table(columns, ', ') AS c)
-      || ', o.valid_from, n.valid_from FROM old_rows o JOIN new_rows n USING (' || matching || ')';
+  IF TG_OP = 'UPDATE' THEN  -- a changed key finds no new row: it ended now
+    ended := 'coalesce(valid_to, clock_timestamp())';
+    replaced := format('LEFT JOIN (SELECT %s, valid_from AS valid_to FROM new_rows) AS new_row'
+      ' USING (%s)', keys, keys);
   END IF;
-  EXECUTE format('INSERT INTO %I (%s, valid_from, valid_to) %s',
-    TG_TABLE_NAME || '_history', columns, source);
+  EXECUTE format('INSERT INTO %I.%I (%s, valid_from, valid_to)'
+    ' SELECT %s, valid_from, greatest(valid_from, %s) FROM old_rows %s',
+    TG_TABLE_SCHEMA, TG_TABLE_NAME || '_history', columns, columns, ended, replaced);
   RETURN NULL;
 END $$;
+-- Its arguments become SQL with the owner's rights: only the owner may make a trigger of it.
+REVOKE EXECUTE ON FUNCTION keep_history() FROM PUBLIC;
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = '42501';
+  RAISE EXCEPTION '% of % is refused: what it holds is kept', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = '42501';
 END $$;
 """
 DROP_FUNCTIONS: Final = """
@@ -43,7 +53,10 @@ DROP FUNCTION keep_history(); DROP FUNCTION stamp_valid_from(); DROP FUNCTION re
 
 
 def history_table(table: sa.Table) -> sa.Table:
-    """The table that keeps the old rows of another: the same columns, from when to when."""
+    """The table that keeps the old rows of another: the same columns, from when to when.
+
+    It has no constraints, so that no old row is ever in the way of a new rule.
+    """
     columns = [
         sa.Column(column.name, column.type, nullable=True)
         for column in table.columns
@@ -75,9 +88,9 @@ CREATE TRIGGER keep_updated AFTER UPDATE ON {name}
   REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT {call};
 CREATE TRIGGER keep_deleted AFTER DELETE ON {name}
   REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT {call};
-ALTER TABLE {name} ENABLE ALWAYS TRIGGER stamp;
-ALTER TABLE {name} ENABLE ALWAYS TRIGGER keep_updated;
-ALTER TABLE {name} ENABLE ALWAYS TRIGGER keep_deleted;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON {name}
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+{_always(name, "stamp", "keep_updated", "keep_deleted", "refuse_truncate")}
 """
 
 
@@ -88,6 +101,10 @@ CREATE TRIGGER refuse_rows BEFORE UPDATE OR DELETE ON {table}
   FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON {table}
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER refuse_rows;
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER refuse_truncate;
+{_always(table, "refuse_rows", "refuse_truncate")}
 """
+
+
+def _always(table: str, *triggers: str) -> str:
+    """Fire in replica mode too, which skips ordinary triggers."""
+    return "\n".join(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};" for name in triggers)

@@ -10,12 +10,33 @@ import structlog
 
 from schemas.masking import mask_secrets
 
-HIDDEN: Final = re.compile(r"authorization|cookie|password|secret|token$|credential|dsn", re.IGNORECASE)
-USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
-BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
-TOKEN: Final = re.compile(r"mcat[prs]_[0-9A-Za-z]+")
-CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
+HIDDEN: Final = re.compile(
+    r"authorization|cookie|passw|pwd|secret|tokens?$|credential|dsn|api[_-]?key|private[_-]?key"
+    r"|database_url",
+    re.IGNORECASE,
+)
+REPLACED: Final = tuple(  # in this order: a URL's user is gone before its parts are looked at
+    (re.compile(pattern, re.IGNORECASE), instead)
+    for pattern, instead in (
+        (r"mcat[prs]_[0-9a-z]+", "[hidden]"),
+        (r"\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}", r"\1 [hidden]"),
+        (
+            r"\b(postgres(?:ql)?(?:\+\w+)?://)\S{0,300}@",
+            r"\1[hidden]@",
+        ),  # a password may hold / and @
+        (r"(?<=://)[^/\s]{0,300}@", "[hidden]@"),
+        (
+            r"((?:passw(?:or)?d|pwd|secret|token|api[_-]?key)['\"]?(?:=|: ?)['\"]?)[^\s&,;'\"]+",
+            r"\1[hidden]",
+        ),
+    )
+)
+CONTROLS: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 DEEPEST: Final = 6
+LONGEST: Final = 16_384  # of a text, its beginning and its end: a traceback says why at its end
+SECRETIVE: Final = ("sqlalchemy", "httpcore2", "httpx2")  # in detail they log values and headers
 
 
 def set_up_logs(*, form: str, level: str) -> None:
@@ -44,14 +65,16 @@ def set_up_logs(*, form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in SECRETIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Take out whatever is named or looks like a secret; one event stays one line."""
-    return {name: _clean(name, value, 0) for name, value in event.items()}
+    return {name: _clean(name, value, depth=0) for name, value in event.items()}
 
 
-def _clean(name: str, value: Any, depth: int) -> Any:
+def _clean(name: str, value: Any, *, depth: int) -> Any:
     if HIDDEN.search(name) and value is not None:
         return "[hidden]"
     if isinstance(value, str):
@@ -59,15 +82,24 @@ def _clean(name: str, value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         return "…"
     if isinstance(value, dict):
-        return {str(key): _clean(str(key), member, depth + 1) for key, member in value.items()}
+        return {
+            scrub(str(key)): _clean(str(key), member, depth=depth + 1)
+            for key, member in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
-        return [_clean("", member, depth + 1) for member in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return scrub(str(value))
+        return [_clean("", member, depth=depth + 1) for member in value]
+    return value if isinstance(value, bool | int | float | None) else scrub(str(value))
 
 
 def scrub(text: str) -> str:
     """A text without credentials and control characters."""
-    text = USERINFO.sub("[hidden]@", BEARER.sub(r"\1 [hidden]", TOKEN.sub("[hidden]", text)))
-    return CONTROLS.sub(lambda c: f"\\x{ord(c[0]):02x}", mask_secrets(text))
+    if len(text) > LONGEST:
+        begin, end = text[: LONGEST // 2], text[-LONGEST // 2 :]  # cut between words, not in a key
+        text = f"{begin[: begin.rfind(' ') + 1]}… {end[end.find(' ') + 1 :]}"
+    for pattern, instead in REPLACED:
+        text = pattern.sub(instead, text)
+    return CONTROLS.sub(_escaped, mask_secrets(text))
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape", "backslashreplace").decode()

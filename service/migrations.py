@@ -1,8 +1,9 @@
 """Brings a database to this release's schema, and says where it stands."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from alembic import command
@@ -10,10 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+
 from service.db import Database
 from service.tables import METADATA
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 class SchemaStatus(NamedTuple):
@@ -22,22 +24,35 @@ class SchemaStatus(NamedTuple):
     current: str | None
     expected: str
     pending: tuple[str, ...]
+    newer: bool = False
 
     @property
     def ready(self) -> bool:
-        """Does the release run on this schema?"""
-        return self.current == self.expected
+        """Does the release run on this schema?
+
+        On a newer one too: a schema grows a release before it shrinks, and while a new release
+        rolls out, the previous one has to go on.
+        """
+        return self.newer or self.current == self.expected
 
 
 def status(database: Database) -> SchemaStatus:
     """Where the schema of a database stands."""
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = _scripts()
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     head = scripts.get_current_head() or ""
-    revisions = list(scripts.iterate_revisions(head, current or "base"))
-    pending = tuple(f"{r.revision} {r.doc}" for r in reversed(revisions))
-    return SchemaStatus(current, head, () if current == head else pending)
+    known = [revision.revision for revision in scripts.walk_revisions()]
+    if current is not None and current not in known:
+        return SchemaStatus(current, head, (), newer=True)
+    between = reversed(list(scripts.iterate_revisions(head, current or "base")))
+    pending = tuple(f"{step.revision} {step.doc}" for step in between)
+    return SchemaStatus(current, head, pending)
+
+
+def revisions() -> list[str]:
+    """Every revision of this release, the oldest first."""
+    return [step.revision for step in reversed(list(_scripts().walk_revisions()))]
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -63,6 +78,12 @@ def _run(database: Database, step: Callable[[Config], None]) -> None:
         config = _config()
         config.attributes["connection"] = connection
         step(config)
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Read once: `GET /readyz` asks every few seconds."""
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

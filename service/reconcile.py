@@ -1,10 +1,10 @@
 """Fold what all sources say about one entry into its fields. Pure; the file to open first."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from schemas.digest import canonical_json
+from schemas.digest import as_set, canonical_json
 from schemas.values import Merge
 
 Json = object  # one fact's value: any JSON
@@ -12,18 +12,23 @@ Precedence = Callable[[str, str], int]  # (source, field) -> rank, higher wins
 
 ACCOUNTABLE: Final = "accountable"
 NARROWED: Final = "one_of"
+SILENT: Final = ""  # no canonical JSON is empty
+ONE_VALUE: Final = frozenset({Merge.TOP, Merge.LATEST})
 
 
 class Statement(NamedTuple):
     """What one source currently says about one subject of an entry.
 
-    `when` orders statements: the later of `observed_at` and the opening of the last complete full
-    harvest that saw the subject. `facts` holds stated fields only; None or [] is stated empty.
+    `since` is when the source was first seen to say just this: it orders statements. `confirmed`
+    is when it was last seen to, which decides nothing here: two sources that disagree, each
+    harvested in its turn, would else take turns. `facts` holds stated fields only; None or [] is
+    stated empty.
     """
 
     source: str
     facts: Mapping[str, Json]
-    when: datetime
+    since: datetime
+    confirmed: datetime | None = None
     digest: str = ""
     subject: str = ""
     inferred: frozenset[str] = frozenset()
@@ -36,13 +41,13 @@ class Folded(NamedTuple):
     value: Json
     ranked: tuple[Statement, ...]
     conflict: bool = False
-    by_time: bool = False  # a later confirmation by another source would decide otherwise
 
     @property
     def candidates(self) -> tuple[Json, ...]:
         """The possible values of a narrowed field; empty when it has one value."""
-        if isinstance(self.value, Mapping) and self.value.keys() == {NARROWED}:
-            return tuple(self.value[NARROWED])
+        value = self.value  # a map of names that people give may hold this one too
+        if isinstance(value, Mapping) and value.keys() == {NARROWED}:
+            return tuple(_items(value[NARROWED]))
         return ()
 
 
@@ -68,67 +73,70 @@ def reconcile(
 def _decide(
     name: str, contenders: list[Statement], *, rule: Merge, precedence: Precedence
 ) -> Folded:
-    if len(contenders) == 1 and rule in {Merge.TOP, Merge.LATEST}:
+    whole = rule in ONE_VALUE or any(said.pinned for said in contenders)
+    if whole and len(contenders) == 1:
         return Folded(contenders[0].facts[name], tuple(contenders))
-    ranked = _ranked(name, contenders, rule=rule, precedence=precedence)
-    values = [statement.facts[name] for statement in ranked]
-    disputed = [canonical_json(value) for value in values]
-    by_time = any(
-        _rank(name, one, precedence=precedence)[:3] == _rank(name, other, precedence=precedence)[:3]
-        or rule is Merge.LATEST
-        for one, other in zip(ranked, ranked[1:], strict=False)
-        if canonical_json(one.facts[name]) != canonical_json(other.facts[name])
+    claims = [
+        _claim(name, said, rule=rule, whole=whole, rank=precedence(said.source, name))
+        for said in contenders
+    ]
+    top = max(claim.tier for claim in claims)
+    disputing = [claim for claim in claims if claim.tier == top]
+    decided = max(disputing, key=lambda claim: (claim.said.since, claim.strength)).answer
+    # Time stands in no other comparison: statements that agree keep their places.
+    claims.sort(key=lambda c: (c.tier, c.answer == decided, c.strength), reverse=True)
+    ranked = tuple(claim.said for claim in claims)
+    return Folded(
+        ranked[0].facts[name] if whole else _together(name, ranked, rule=rule),
+        ranked,
+        conflict=rule is not Merge.LATEST and len({c.answer for c in claims} - {SILENT}) > 1,
     )
-    if ranked[0].pinned or rule in {Merge.TOP, Merge.LATEST}:
-        conflict = rule is not Merge.LATEST and len(set(disputed)) > 1
-        return Folded(values[0], ranked, conflict=conflict, by_time=by_time)
+
+
+class _Claim(NamedTuple):
+    """One statement about one field: what it answers, and how much that weighs."""
+
+    said: Statement
+    answer: str  # canonical; equal answers do not dispute
+    tier: tuple[bool, bool, bool, int]  # within the highest one, the newest answer decides
+    strength: tuple[int, str, str, str]  # breaks every tie alike, whatever the order of arrival
+
+
+def _claim(name: str, said: Statement, *, rule: Merge, whole: bool, rank: int) -> _Claim:
+    value = said.facts[name]
+    if whole:
+        answer = canonical_json(value)
+    else:
+        answer = _accountable(value) if rule is Merge.OWNERS else SILENT
+    tier = (
+        said.pinned,
+        answer != SILENT,
+        name not in said.inferred,
+        0 if rule is Merge.LATEST else rank,
+    )
+    return _Claim(said, answer, tier, (rank, said.digest, said.source, said.subject))
+
+
+def _together(name: str, ranked: tuple[Statement, ...], *, rule: Merge) -> list[Json]:
+    """The union of sets; of owners, the accountable ones are the strongest statement's alone."""
+    items = [item for said in ranked for item in _items(said.facts[name])]
     if rule is Merge.OWNERS:
-        return _owners(name, ranked, by_time=by_time)
-    return Folded(_united(values), ranked)
+        accountable = [o for o in _items(ranked[0].facts[name]) if _role(o) == ACCOUNTABLE]
+        items = accountable + [o for o in items if _role(o) != ACCOUNTABLE]
+    return as_set(items)
 
 
-def _ranked(
-    name: str, contenders: list[Statement], *, rule: Merge, precedence: Precedence
-) -> tuple[Statement, ...]:
-    """Strongest first; every tie falls alike, whatever the order of arrival."""
+def _accountable(owners: Json) -> str:
+    """Who is accountable, by one source; one that names developers only leaves that open.
 
-    def strength(s: Statement) -> tuple[object, ...]:
-        pinned, stated, rank = _rank(name, s, precedence=precedence)
-        decisive = (s.when, rank) if rule is Merge.LATEST else (rank, s.when)
-        return pinned, stated, *decisive, s.digest, s.source, s.subject
-
-    return tuple(sorted(contenders, key=strength, reverse=True))
-
-
-def _rank(name: str, said: Statement, *, precedence: Precedence) -> tuple[bool, bool, int]:
-    return said.pinned, name not in said.inferred, precedence(said.source, name)
-
-
-def _united(values: Iterable[Json]) -> list[Json]:
-    items = {canonical_json(item): item for value in values for item in _items(value)}
-    return [items[key] for key in sorted(items)]
-
-
-def _items(value: Json) -> Iterable[Json]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _owners(name: str, ranked: tuple[Statement, ...], *, by_time: bool) -> Folded:
-    """The accountable ones are one value, so that sources can disagree; the rest add up.
-
-    A source that names developers only says nothing about who is accountable; one that states
-    an empty list says that nobody is.
+    One that states an empty list says that nobody is.
     """
+    answer = as_set(o for o in _items(owners) if _role(o) == ACCOUNTABLE)
+    return canonical_json(answer) if answer or not _items(owners) else SILENT
 
-    def accountable(statement: Statement) -> list[Json]:
-        return _united([[o for o in _items(statement.facts[name]) if _role(o) == ACCOUNTABLE]])
 
-    speaking = [s for s in ranked if accountable(s) or not _items(s.facts[name])]
-    answers = [accountable(s) for s in speaking]
-    others = _united([o for o in _items(s.facts[name]) if _role(o) != ACCOUNTABLE] for s in ranked)
-    conflict = len({canonical_json(answer) for answer in answers}) > 1
-    value = _united([answers[0] if answers else [], others])
-    return Folded(value, ranked, conflict=conflict, by_time=by_time and conflict)
+def _items(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _role(ownership: Json) -> Json:

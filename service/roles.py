@@ -17,10 +17,12 @@ ROLES: Final = {  # those that log in cannot, until an operator gives them a pas
 }
 ROLES_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('model-catalog:roles'))"
 
-# A schema that another role began stays with it: only the owner may change a table.
+# Not where `db roles` was not run for this database, nor in a schema that another role began: only
+# a table's owner may change it.
 BECOME_OWNER: Final = f"""
 SELECT set_config('role', rolname, false) FROM pg_roles
  WHERE rolname = '{OWNER}' AND rolname <> session_user AND {MAY_BECOME}
+   AND has_schema_privilege(rolname, 'public', 'CREATE')
    AND NOT EXISTS (SELECT FROM pg_class
                     WHERE oid = to_regclass('alembic_version') AND relowner <> pg_roles.oid)
 """  # noqa: S608  # constants
@@ -82,7 +84,7 @@ def make_roles(connection: sa.Connection) -> list[str]:
         connection.execute(sa.text(f"CREATE ROLE {role} {ROLES[role]}"))
     for role in (APP_ROLE, SEALER):
         _bound(connection, role)
-    login = connection.execute(sa.text("SELECT quote_ident(session_user)")).scalar_one()
+    login = connection.execute(sa.text("SELECT session_user")).scalar_one()
     _join(connection, OWNER, member=MIGRATE)
     for role in (OWNER, APP_ROLE, SEALER):
         _join(connection, role, member=login)
@@ -118,9 +120,8 @@ def _bound(connection: sa.Connection, role: str) -> None:
 
 def _join(connection: sa.Connection, role: str, *, member: str) -> None:
     """Grant membership; superusers have it anyway."""
-    holds = sa.text(
-        f"SELECT {MAY_BECOME.replace('session_user', ':member')} FROM pg_roles r"
-        " WHERE rolname = :role"
-    )
+    right = MAY_BECOME.replace("session_user", ":member")
+    holds = sa.text(f"SELECT {right} FROM pg_roles WHERE rolname = :role")  # noqa: S608  # constant
     if not connection.execute(holds, {"member": member, "role": role}).scalar_one():
-        connection.execute(sa.text(f"GRANT {role} TO {member}"))
+        quoted = connection.dialect.identifier_preparer.quote(member)
+        connection.execute(sa.text(f"GRANT {role} TO {quoted}"))

@@ -1,9 +1,11 @@
 """Routes with a declared access policy, checked before the body is read or a session opens."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from typing import Annotated, Any, Final, TypeVar
 
+import structlog
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -14,18 +16,21 @@ from service.access import tokens
 from service.access.policy import CAPABILITIES, PUBLIC, Caller
 from service.db import Database
 from service.errors import (
-    BadRequest,
+    CatalogError,
     InsufficientScope,
+    Invalid,
     NotAuthenticated,
     RequestTimedOut,
     TooLarge,
     UnsupportedMedia,
 )
+from service.invalid import field_problems
 from service.loader import load_json
+
+log = structlog.get_logger()
 
 POLICY: Final = "__catalog_policy__"
 BATCH_BYTES: Final = 8 * 1024 * 1024
-BODYLESS: Final = {"GET", "HEAD", "DELETE"}
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -68,6 +73,8 @@ class CatalogRequest(Request):
     async def body(self) -> bytes:
         """The whole body. Raises `TooLarge` and `RequestTimedOut`."""
         if not hasattr(self, "_body"):
+            if _declared_length(self) > self.max_body:
+                raise TooLarge(limit=self.max_body)
             try:
                 async with asyncio.timeout(self.body_seconds):
                     chunks = [chunk async for chunk in self._bounded()]
@@ -76,7 +83,7 @@ class CatalogRequest(Request):
             self._body = b"".join(chunks)
         return self._body
 
-    async def _bounded(self) -> Any:
+    async def _bounded(self) -> AsyncIterator[bytes]:
         read = 0
         async for chunk in self.stream():
             read += len(chunk)
@@ -86,7 +93,9 @@ class CatalogRequest(Request):
 
     async def json(self) -> Any:
         """The body as strict JSON."""
-        return load_json(await self.body())
+        if not hasattr(self, "_json"):
+            self._json = load_json(await self.body())
+        return self._json
 
 
 class CatalogRoute(APIRoute):
@@ -94,16 +103,18 @@ class CatalogRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Refuse an endpoint without a policy; name the operation after its function."""
-        if policy_of(endpoint) is None:
+        declared = policy_of(endpoint)
+        if declared is None:
             message = f"{endpoint.__name__} ({path}) declares no policy; add @policy(…)"
             raise ValueError(message)
+        self.declared = declared
         options["operation_id"] = options.get("operation_id") or endpoint.__name__
         super().__init__(path, endpoint, **options)
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
-        """Check the caller, then the content type, then hand on."""
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Check the caller, then the form of what was sent, then hand on."""
         inner = super().get_route_handler()
-        declared = policy_of(self.endpoint)
+        declared, parameters = self.declared, self.parameters()
 
         async def handle(request: Request) -> Response:
             settings = request.app.state.settings
@@ -111,18 +122,23 @@ class CatalogRoute(APIRoute):
             bounded.body_seconds = settings.body_seconds
             bounded.max_body = declared.max_body or settings.max_body_bytes
             bounded.state.caller = await check(bounded, declared)
-            if request.method not in BODYLESS:
+            _check_query(bounded, parameters)
+            if has_body(bounded.scope):
                 _check_content(bounded)
+            if self.body_field is not None and await bounded.body():
+                await bounded.json()  # read by FastAPI, every refusal would be the same 400
             return await inner(bounded)
 
         return handle
 
+    def parameters(self) -> frozenset[str]:
+        """The query parameters that the route knows: the fields of its one query model."""
+        models = (field.field_info.annotation for field in self.dependant.query_params)
+        return frozenset(name for model in models for name in getattr(model, "model_fields", ()))
 
-async def check(request: Request, declared: Policy | None) -> Caller | None:
+
+async def check(request: Request, declared: Policy) -> Caller | None:
     """Who asks, if the policy lets them; the connection is given back at once."""
-    if declared is None:
-        raise NotAuthenticated
-    _no_token_elsewhere(request)
     if declared.capability == PUBLIC:
         return None
     presented = _presented(request)
@@ -137,8 +153,12 @@ async def check(request: Request, declared: Policy | None) -> Caller | None:
 
 def _identify(database: Database, presented: tokens.Presented) -> Caller:
     with database.reading() as session:
-        caller = tokens.find_caller(session, presented)
-    database.transact(lambda session: tokens.note_use(session, presented.public_id))
+        caller, unnoted = tokens.find_caller(session, presented)
+    if unnoted:
+        try:
+            database.transact(lambda session: tokens.note_use(session, presented.public_id))
+        except CatalogError as error:  # a full or read-only database is still read
+            log.warning("use_not_noted", code=error.code(), facts=error.facts)
     return caller
 
 
@@ -154,13 +174,31 @@ def _presented(request: Request) -> tokens.Presented:
     return presented
 
 
-def _no_token_elsewhere(request: Request) -> None:
-    """Addresses are logged and shared: a token in one is refused, and should be revoked."""
-    address = f"{request.url.path}?{request.url.query}"
-    if "mcat" in address and any(
-        tokens.read_token(address[at : at + 52]) for at in range(len(address) - 51)
-    ):
-        raise BadRequest(detail="A token stands in the address; send it in a header and revoke it.")
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    """Each parameter is known and given once: what is ignored would mislead."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    wrong = [
+        {"loc": ("query", name), "msg": "is not known here", "type": "extra_forbidden"}
+        for name in given.keys() - known
+    ]
+    wrong += [
+        {"loc": ("query", name), "msg": "is given more than once", "type": "repeated"}
+        for name, times in given.items()
+        if times > 1 and name in known
+    ]
+    if wrong:
+        raise Invalid(*field_problems(wrong, known=sorted(known)))
+
+
+def has_body(scope: MutableMapping[str, Any]) -> bool:
+    """Does a request announce a body?"""
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+
+
+def _declared_length(request: Request) -> int:
+    stated = request.headers.get("content-length", "0")
+    return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
 def _check_content(request: Request) -> None:

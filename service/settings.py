@@ -1,119 +1,205 @@
 """Settings from the environment, `MODEL_CATALOG_…`; every secret also as `…_FILE`."""
 
 import os
+import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import sqlalchemy as sa
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 PREFIX: Final = "MODEL_CATALOG_"
 SHORTEST_KEY: Final = 32
 EXAMPLES: Final = {"change-me", "changeme", "secret", "example"}
-SECRETS: Final = ("SECRET_KEY", "DATABASE_URL")
+SECRETS: Final = ("database_url", "secret_key")
+EMBEDDED: Final = "embedded:"
+POSTGRESQL: Final = {"postgresql", "postgres", "postgresql+psycopg"}
+NARROWEST: Final = {4: 8, 6: 16}  # prefix lengths below hold half the internet: a wildcard
+HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+UNSET: Final = {
+    "database_url": "give a PostgreSQL URL (postgresql://user@host/db), or embedded:DIR for a "
+    "private server in that folder",
+    "secret_key": "make one with openssl rand -base64 48",
+}
 
 
-class SettingsRefused(Exception):  # noqa: N818  # a refusal to start, not a fault
+class SettingsRefused(Exception):  # a refusal to start, not a fault
     """A setting is missing or unsafe; the service does not start."""
 
 
-class Settings(BaseSettings):
+def _digits(value: object) -> object:
+    """Plain digits only: `1_000`, ` 5` and `1e3` would be read as numbers too."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
+        raise ValueError("must be a number in plain digits")
+    return value
+
+
+class Settings(BaseModel):
     """What an operator sets. `docs/settings.md` documents each."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr
     secret_key: SecretStr
     base_url: str = "http://127.0.0.1:8010"
     allowed_hosts: str = ""
     trusted_proxies: str = ""
-    max_body_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 1024 * 1024
-    body_seconds: Annotated[float, Field(gt=0, le=600)] = 30
-    log_format: Annotated[str, Field(pattern="^(json|text)$")] = "json"
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    max_body_bytes: Annotated[
+        int, BeforeValidator(_digits), Field(ge=1_024, le=64 * 1024 * 1024)
+    ] = 1024 * 1024
+    body_seconds: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=600)] = 30
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr) -> SecretStr:
+        check_database_url(url.get_secret_value())
+        return url
 
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, key: SecretStr) -> SecretStr:
         text = key.get_secret_value()
         if len(text.encode()) < SHORTEST_KEY:
-            message = f"must have at least {SHORTEST_KEY} bytes: openssl rand -base64 48"
+            message = f"must have at least {SHORTEST_KEY} bytes: {UNSET['secret_key']}"
             raise ValueError(message)
         if any(example in text.lower() for example in EXAMPLES):
-            raise ValueError("is a documented example; make your own: openssl rand -base64 48")
+            message = f"is a documented example: {UNSET['secret_key']}"
+            raise ValueError(message)
         return key
+
+    @field_validator("base_url")
+    @classmethod
+    def _encrypted_beyond_loopback(cls, text: str) -> str:
+        try:
+            url = urlsplit(text)
+            _ = url.port
+        except ValueError:
+            raise ValueError("is no address that can be read") from None
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError("must be an http or https address")
+        if "@" in url.netloc or url.query or url.fragment:
+            raise ValueError("must be an address alone, without user, query or fragment")
+        if url.scheme == "http" and not _is_loopback(url.hostname):
+            raise ValueError("may be plain http on loopback only: use https")
+        return text
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _plain_names(cls, hosts: str) -> str:
+        if not all(HOST.fullmatch(name) or _is_address(name) for name in _listed(hosts)):
+            raise ValueError("must list host names, without scheme, port or wildcard")
+        return hosts
 
     @field_validator("trusted_proxies")
     @classmethod
     def _no_wildcard(cls, proxies: str) -> str:
-        if "*" in proxies or "0.0.0.0/0" in proxies or "::/0" in proxies:
-            raise ValueError("must list addresses; a wildcard lets every client forge its own")
+        for proxy in _listed(proxies):
+            _check_proxy(proxy)
         return proxies
-
-    @model_validator(mode="after")
-    def _encrypted_beyond_loopback(self) -> Self:
-        url = urlsplit(self.base_url)
-        if url.scheme not in {"http", "https"} or not url.hostname:
-            raise ValueError("BASE_URL must be an http or https address")
-        if url.scheme == "http" and not _is_loopback(url.hostname):
-            raise ValueError("BASE_URL may be plain http on loopback only; use https")
-        return self
 
     @property
     def hosts(self) -> frozenset[str]:
         """The names under which the service answers: others are refused."""
-        named = {name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()}
+        named = {name.strip("[]") for name in _listed(self.allowed_hosts)}
         return frozenset({urlsplit(self.base_url).hostname or "", *named})
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings. Raises `SettingsRefused`, which names the setting and what to do."""
-    given = dict(os.environ if environ is None else environ)
-    values: dict[str, Any] = {}
-    for name in SECRETS:
-        if path := given.get(f"{PREFIX}{name}_FILE"):
-            values[name.lower()] = _first_line(path, f"{PREFIX}{name}_FILE")
-    for name in Settings.model_fields:
-        if (text := given.get(PREFIX + name.upper())) is not None:
-            values.setdefault(name, text)
-    missing = [name for name in ("database_url", "secret_key") if not values.get(name)]
-    if missing:
-        raise SettingsRefused(_missing(missing[0]))
+    given = os.environ if environ is None else environ
+    values = {name: given.get(PREFIX + name.upper()) for name in Settings.model_fields}
+    values |= {name: read_secret(name, given) for name in SECRETS}
     try:
-        return Settings(**values)
+        # An empty variable is an unset one: that is how docker compose hands on what nobody set.
+        return Settings.model_validate({name: text for name, text in values.items() if text})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX + "…"
-        message = f"{name} {first['msg'].removeprefix('Value error, ')}"
+        name = PREFIX + str(first["loc"][0]).upper()
+        message = f"{name} {_said(first['msg'])}"
         raise SettingsRefused(message) from None
 
 
-def _missing(name: str) -> str:
-    if name == "database_url":
-        return (
-            f"{PREFIX}DATABASE_URL is not set: give a PostgreSQL URL (postgresql://user@host/db), or "
-            "embedded:DIR for a private server in that folder"
-        )
-    return f"{PREFIX}SECRET_KEY is not set: make one with openssl rand -base64 48"
+def read_secret(name: str, environ: Mapping[str, str]) -> str:
+    """A secret, from the file that `…_FILE` names or from its variable.
+
+    Raises `SettingsRefused` when it is nowhere, or when the file cannot be read.
+    """
+    variable = PREFIX + name.upper()
+    text = environ.get(variable, "").strip()
+    if path := environ.get(f"{variable}_FILE"):
+        text = _contents(path, f"{variable}_FILE")
+    if not text:
+        message = f"{variable} is not set: {UNSET[name]}"
+        raise SettingsRefused(message)
+    return text
 
 
-def _first_line(path: str, name: str) -> str:
+def check_database_url(text: str) -> None:
+    """Raises `ValueError` for what is neither a PostgreSQL URL nor `embedded:DIR`."""
+    if text.startswith(EMBEDDED) and text.removeprefix(EMBEDDED).strip():
+        return
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        written = sa.make_url(text).drivername in POSTGRESQL
+    except (sa.exc.ArgumentError, ValueError):  # its words would repeat a part of the URL
+        written = False
+    if not written:
+        message = f"is neither of the two forms: {UNSET['database_url']}"
+        raise ValueError(message)
+
+
+def _check_proxy(text: str) -> None:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise ValueError("must list addresses or networks, with commas between") from None
+    if network.prefixlen < NARROWEST[network.version]:
+        raise ValueError("must list addresses; a wildcard lets every client forge its own")
+
+
+def _contents(path: str, name: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         message = f"{name} cannot be read: {error.strerror}"
         raise SettingsRefused(message) from None
+    except UnicodeDecodeError:
+        message = f"{name} names a file that is not UTF-8 text"
+        raise SettingsRefused(message) from None
+    if not text:
+        message = f"{name} names an empty file"
+        raise SettingsRefused(message)
+    return text
+
+
+def _said(message: str) -> str:
+    """Pydantic's words as the end of a sentence that begins with the setting's name."""
+    return message.removeprefix("Value error, ").replace("Input should", "should", 1)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip().lower() for part in text.split(",") if part.strip()]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)

@@ -1,909 +1,1281 @@
-"""first tables
+"""The first tables.
 
 Revision: 0001, after .
 """
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
+
 from service.history import DROP_FUNCTIONS, FUNCTIONS, append_only_sql, versioning_sql
 from service.roles import grants_sql
 from service.tables import APPEND_ONLY, VERSIONED
-from sqlalchemy.dialects import postgresql
-revision = '0001'
+
+revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
-    op.create_table('absence_history',
-    sa.Column('source_id', sa.BigInteger(), nullable=True),
-    sa.Column('subject_id', sa.BigInteger(), nullable=True),
-    sa.Column('harvests', sa.Integer(), nullable=True),
-    sa.Column('unseen_since', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('gone_since', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('said_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('digest', sa.String(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of references
+    op.create_table(
+        "absence_history",
+        sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("subject_id", sa.BigInteger(), nullable=True),
+        sa.Column("harvests", sa.Integer(), nullable=True),
+        sa.Column("unseen_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gone_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_absence_history_source_id_subject_id_valid_from'), 'absence_history', ['source_id', 'subject_id', 'valid_from'], unique=False)
-    op.create_table('build_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('commit', sa.Text(), nullable=True),
-    sa.Column('ref', sa.Text(), nullable=True),
-    sa.Column('on_protected_branch', sa.Boolean(), nullable=True),
-    sa.Column('event', sa.Text(), nullable=True),
-    sa.Column('workflow', sa.Text(), nullable=True),
-    sa.Column('attempt', sa.BigInteger(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('url', sa.Text(), nullable=True),
-    sa.Column('actor', sa.Text(), nullable=True),
-    sa.Column('artifacts', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance_statements', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_absence_history_source_id_subject_id_valid_from"),
+        "absence_history",
+        ["source_id", "subject_id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_build_history_id_valid_from'), 'build_history', ['id', 'valid_from'], unique=False)
-    op.create_table('change',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('recorded_at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False),
-    sa.Column('xid', sa.BigInteger(), server_default=sa.text('pg_current_xact_id()::text::bigint'), nullable=False),
-    sa.Column('canon', sa.String(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('entry_id', sa.Uuid(), nullable=True),
-    sa.Column('field', sa.String(), nullable=True),
-    sa.CheckConstraint('octet_length(canon) <= 1048576', name=op.f('ck_change_canon_bounded')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_change'))
+    op.create_table(
+        "build_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("commit", sa.Text(), nullable=True),
+        sa.Column("ref", sa.Text(), nullable=True),
+        sa.Column("on_protected_branch", sa.Boolean(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
+        sa.Column("workflow", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.BigInteger(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column(
+            "artifacts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "provenance_statements",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_change_entry_id_id'), 'change', ['entry_id', 'id'], unique=False)
-    op.create_index(op.f('ix_change_xid'), 'change', ['xid'], unique=False)
-    op.create_table('dataset_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('uri', sa.Text(), nullable=True),
-    sa.Column('source_type', sa.Text(), nullable=True),
-    sa.Column('schema', sa.Text(), nullable=True),
-    sa.Column('data_sensitivity', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('source_url', sa.Text(), nullable=True),
-    sa.Column('collected_from', sa.Text(), nullable=True),
-    sa.Column('collected_to', sa.Text(), nullable=True),
-    sa.Column('records', sa.BigInteger(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_build_history_id_valid_from"), "build_history", ["id", "valid_from"], unique=False
     )
-    op.create_index(op.f('ix_dataset_history_id_valid_from'), 'dataset_history', ['id', 'valid_from'], unique=False)
-    op.create_table('deployment_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('platform', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('environment', sa.Text(), nullable=True),
-    sa.Column('environment_class', sa.Text(), nullable=True),
-    sa.Column('role', sa.Text(), nullable=True),
-    sa.Column('version_id', sa.Uuid(), nullable=True),
-    sa.Column('claimed_model', sa.Text(), nullable=True),
-    sa.Column('claimed_version', sa.Text(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('commit', sa.Text(), nullable=True),
-    sa.Column('build_id', sa.Uuid(), nullable=True),
-    sa.Column('artifact_uri', sa.Text(), nullable=True),
-    sa.Column('image', sa.Text(), nullable=True),
-    sa.Column('digest', sa.Text(), nullable=True),
-    sa.Column('endpoint', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('traffic_percent', sa.Double(), nullable=True),
-    sa.Column('deployed_by', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "change",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column(
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "xid",
+            sa.BigInteger(),
+            server_default=sa.text("pg_current_xact_id()::text::bigint"),
+            nullable=False,
+        ),
+        sa.Column("canon", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("field", sa.String(), nullable=True),
+        sa.CheckConstraint("octet_length(canon) <= 1048576", name=op.f("ck_change_canon_bounded")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
-    op.create_index(op.f('ix_deployment_history_id_valid_from'), 'deployment_history', ['id', 'valid_from'], unique=False)
-    op.create_table('entry',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('namespace', sa.String(), nullable=True),
-    sa.Column('natural_key', sa.String(collation='C'), nullable=True),
-    sa.Column('stub', sa.Boolean(), nullable=False),
-    sa.Column('by_time', sa.Boolean(), nullable=False),
-    sa.Column('first_seen_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('last_changed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('gone_since', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('merged_into', sa.Uuid(), nullable=True),
-    sa.Column('replaced_by', sa.Uuid(), nullable=True),
-    sa.Column('numbered_by', sa.Integer(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', 'build', 'deployment', 'use')", name=op.f('ck_entry_kind_known')),
-    sa.ForeignKeyConstraint(['merged_into'], ['entry.id'], name=op.f('fk_entry_merged_into')),
-    sa.ForeignKeyConstraint(['replaced_by'], ['entry.id'], name=op.f('fk_entry_replaced_by'), initially='DEFERRED', deferrable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_entry'))
+    op.create_index(op.f("ix_change_entry_id_id"), "change", ["entry_id", "id"], unique=False)
+    op.create_index(op.f("ix_change_xid"), "change", ["xid"], unique=False)
+    op.create_table(
+        "dataset_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("uri", sa.Text(), nullable=True),
+        sa.Column("source_type", sa.Text(), nullable=True),
+        sa.Column("schema", sa.Text(), nullable=True),
+        sa.Column("data_sensitivity", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("source_url", sa.Text(), nullable=True),
+        sa.Column("collected_from", sa.Text(), nullable=True),
+        sa.Column("collected_to", sa.Text(), nullable=True),
+        sa.Column("records", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_entry_kind_namespace'), 'entry', ['kind', 'namespace'], unique=False)
-    op.create_index(op.f('ix_entry_merged_into'), 'entry', ['merged_into'], unique=False)
-    op.create_index('uq_entry_kind_natural_key', 'entry', ['kind', 'natural_key'], unique=True, postgresql_where=sa.text('replaced_by IS NULL AND merged_into IS NULL'))
-    op.create_table('entry_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('kind', sa.String(), nullable=True),
-    sa.Column('namespace', sa.String(), nullable=True),
-    sa.Column('natural_key', sa.String(collation='C'), nullable=True),
-    sa.Column('stub', sa.Boolean(), nullable=True),
-    sa.Column('by_time', sa.Boolean(), nullable=True),
-    sa.Column('first_seen_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('last_changed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('gone_since', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('merged_into', sa.Uuid(), nullable=True),
-    sa.Column('replaced_by', sa.Uuid(), nullable=True),
-    sa.Column('numbered_by', sa.Integer(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_dataset_history_id_valid_from"),
+        "dataset_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_entry_history_id_valid_from'), 'entry_history', ['id', 'valid_from'], unique=False)
-    op.create_table('entry_namespace_history',
-    sa.Column('entry_id', sa.Uuid(), nullable=True),
-    sa.Column('namespace', sa.String(), nullable=True),
-    sa.Column('granted_by', sa.Uuid(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "deployment_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("platform", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("environment", sa.Text(), nullable=True),
+        sa.Column("environment_class", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("version_id", sa.Uuid(), nullable=True),
+        sa.Column("claimed_model", sa.Text(), nullable=True),
+        sa.Column("claimed_version", sa.Text(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("commit", sa.Text(), nullable=True),
+        sa.Column("build_id", sa.Uuid(), nullable=True),
+        sa.Column("artifact_uri", sa.Text(), nullable=True),
+        sa.Column("image", sa.Text(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("endpoint", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("traffic_percent", sa.Double(), nullable=True),
+        sa.Column("deployed_by", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_entry_namespace_history_entry_id_namespace_granted_by_valid_from'), 'entry_namespace_history', ['entry_id', 'namespace', 'granted_by', 'valid_from'], unique=False)
-    op.create_table('identity_decision_history',
-    sa.Column('id', sa.BigInteger(), nullable=True),
-    sa.Column('op', sa.String(), nullable=True),
-    sa.Column('entry_id', sa.Uuid(), nullable=True),
-    sa.Column('other_id', sa.Uuid(), nullable=True),
-    sa.Column('source_id', sa.BigInteger(), nullable=True),
-    sa.Column('homes', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('evidence', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('lifted_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('change_id', sa.BigInteger(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_deployment_history_id_valid_from"),
+        "deployment_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_identity_decision_history_id_valid_from'), 'identity_decision_history', ['id', 'valid_from'], unique=False)
-    op.create_table('link_history',
-    sa.Column('entry_id', sa.Uuid(), nullable=True),
-    sa.Column('field', sa.String(), nullable=True),
-    sa.Column('key', sa.String(), nullable=True),
-    sa.Column('target_id', sa.Uuid(), nullable=True),
-    sa.Column('role', sa.String(), nullable=True),
-    sa.Column('digest', sa.String(), nullable=True),
-    sa.Column('attributes', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "entry",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("natural_key", sa.String(collation="C"), nullable=True),
+        sa.Column("stub", sa.Boolean(), nullable=False),
+        sa.Column("by_time", sa.Boolean(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("gone_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("merged_into", sa.Uuid(), nullable=True),
+        sa.Column("replaced_by", sa.Uuid(), nullable=True),
+        sa.Column("numbered_by", sa.Integer(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', "
+            "'build', 'deployment', 'use')",
+            name=op.f("ck_entry_kind_known"),
+        ),
+        sa.ForeignKeyConstraint(["merged_into"], ["entry.id"], name=op.f("fk_entry_merged_into")),
+        sa.ForeignKeyConstraint(
+            ["replaced_by"],
+            ["entry.id"],
+            name=op.f("fk_entry_replaced_by"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entry")),
     )
-    op.create_index(op.f('ix_link_history_entry_id_field_key_valid_from'), 'link_history', ['entry_id', 'field', 'key', 'valid_from'], unique=False)
-    op.create_table('model_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('namespace', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('display_name', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('asset_kind', sa.Text(), nullable=True),
-    sa.Column('lifecycle', sa.Text(), nullable=True),
-    sa.Column('task', sa.Text(), nullable=True),
-    sa.Column('origin', sa.Text(), nullable=True),
-    sa.Column('update_mode', sa.Text(), nullable=True),
-    sa.Column('explainability', sa.Text(), nullable=True),
-    sa.Column('model_class', sa.Text(), nullable=True),
-    sa.Column('data_sensitivity', sa.Text(), nullable=True),
-    sa.Column('exposure', sa.Text(), nullable=True),
-    sa.Column('downstream_dependents', sa.BigInteger(), nullable=True),
-    sa.Column('vendor_name', sa.Text(), nullable=True),
-    sa.Column('contract_ref', sa.Text(), nullable=True),
-    sa.Column('disclosed', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('base_model', sa.Text(), nullable=True),
-    sa.Column('limitations', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('assumptions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('performance_thresholds', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('monitoring_interval_days', sa.BigInteger(), nullable=True),
-    sa.Column('monitoring_url', sa.Text(), nullable=True),
-    sa.Column('log_retention_days', sa.BigInteger(), nullable=True),
-    sa.Column('pmm_plan_ref', sa.Text(), nullable=True),
-    sa.Column('incident_contact', sa.Text(), nullable=True),
-    sa.Column('blueprint', sa.Text(), nullable=True),
-    sa.Column('card', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('uses', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('waivers', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('links', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(op.f("ix_entry_kind_namespace"), "entry", ["kind", "namespace"], unique=False)
+    op.create_index(op.f("ix_entry_merged_into"), "entry", ["merged_into"], unique=False)
+    op.create_index(
+        "uq_entry_kind_natural_key",
+        "entry",
+        ["kind", "natural_key"],
+        unique=True,
+        postgresql_where=sa.text("replaced_by IS NULL AND merged_into IS NULL"),
     )
-    op.create_index(op.f('ix_model_history_id_valid_from'), 'model_history', ['id', 'valid_from'], unique=False)
-    op.create_table('owner_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('handle', sa.Text(), nullable=True),
-    sa.Column('display_name', sa.Text(), nullable=True),
-    sa.Column('email', sa.Text(), nullable=True),
-    sa.Column('kind', sa.Text(), nullable=True),
-    sa.Column('active', sa.Boolean(), nullable=True),
-    sa.Column('left_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "entry_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("natural_key", sa.String(collation="C"), nullable=True),
+        sa.Column("stub", sa.Boolean(), nullable=True),
+        sa.Column("by_time", sa.Boolean(), nullable=True),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_changed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gone_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("merged_into", sa.Uuid(), nullable=True),
+        sa.Column("replaced_by", sa.Uuid(), nullable=True),
+        sa.Column("numbered_by", sa.Integer(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_owner_history_id_valid_from'), 'owner_history', ['id', 'valid_from'], unique=False)
-    op.create_table('plan',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('harvest_id', sa.Uuid(), nullable=False),
-    sa.Column('subject', sa.Text(collation='C'), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
-    sa.Column('document', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('changes', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_plan')),
-    prefixes=['UNLOGGED']
+    op.create_index(
+        op.f("ix_entry_history_id_valid_from"), "entry_history", ["id", "valid_from"], unique=False
     )
-    op.create_index(op.f('ix_plan_harvest_id_subject'), 'plan', ['harvest_id', 'subject'], unique=False)
-    op.create_table('repository_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('url', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('default_branch', sa.Text(), nullable=True),
-    sa.Column('head_commit', sa.Text(), nullable=True),
-    sa.Column('visibility', sa.Text(), nullable=True),
-    sa.Column('archived', sa.Boolean(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('topics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('pushed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "entry_namespace_history",
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("granted_by", sa.Uuid(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_repository_history_id_valid_from'), 'repository_history', ['id', 'valid_from'], unique=False)
-    op.create_table('seen',
-    sa.Column('harvest_id', sa.Uuid(), nullable=False),
-    sa.Column('subject_id', sa.BigInteger(), autoincrement=False, nullable=False),
-    sa.Column('observation_id', sa.BigInteger(), nullable=True),
-    sa.PrimaryKeyConstraint('harvest_id', 'subject_id', name=op.f('pk_seen')),
-    prefixes=['UNLOGGED']
+    op.create_index(
+        op.f("ix_entry_namespace_history_entry_id_namespace_granted_by_valid_from"),
+        "entry_namespace_history",
+        ["entry_id", "namespace", "granted_by", "valid_from"],
+        unique=False,
     )
-    op.create_table('source_history',
-    sa.Column('id', sa.BigInteger(), nullable=True),
-    sa.Column('name', sa.String(), nullable=True),
-    sa.Column('kind', sa.String(), nullable=True),
-    sa.Column('namespace', sa.String(), nullable=True),
-    sa.Column('namespaces', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('may_name', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('precedence', sa.Integer(), nullable=True),
-    sa.Column('field_precedence', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('expected_interval_seconds', sa.Integer(), nullable=True),
-    sa.Column('absences', sa.Integer(), nullable=True),
-    sa.Column('held_back_share', sa.Float(), nullable=True),
-    sa.Column('held_back_count', sa.Integer(), nullable=True),
-    sa.Column('credential', sa.String(), nullable=True),
-    sa.Column('may_grant_ownership', sa.Boolean(), nullable=True),
-    sa.Column('enabled', sa.Boolean(), nullable=True),
-    sa.Column('settings', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('change_id', sa.BigInteger(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "identity_decision_history",
+        sa.Column("id", sa.BigInteger(), nullable=True),
+        sa.Column("op", sa.String(), nullable=True),
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("other_id", sa.Uuid(), nullable=True),
+        sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("homes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_source_history_id_valid_from'), 'source_history', ['id', 'valid_from'], unique=False)
-    op.create_table('training_run_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('experiment', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('lifecycle', sa.Text(), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('created_by', sa.Text(), nullable=True),
-    sa.Column('source_name', sa.Text(), nullable=True),
-    sa.Column('parent_id', sa.Uuid(), nullable=True),
-    sa.Column('params', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('metrics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('logged_models', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('source_commit', sa.Text(), nullable=True),
-    sa.Column('source_branch', sa.Text(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_identity_decision_history_id_valid_from"),
+        "identity_decision_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_training_run_history_id_valid_from'), 'training_run_history', ['id', 'valid_from'], unique=False)
-    op.create_table('use_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('model_id', sa.Uuid(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('purpose', sa.Text(), nullable=True),
-    sa.Column('line_of_business', sa.Text(), nullable=True),
-    sa.Column('jurisdictions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('user_groups', sa.Text(), nullable=True),
-    sa.Column('restrictions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('operating_boundaries', sa.Text(), nullable=True),
-    sa.Column('human_oversight', sa.Text(), nullable=True),
-    sa.Column('appeal_route', sa.Text(), nullable=True),
-    sa.Column('fallback', sa.Text(), nullable=True),
-    sa.Column('exposure', sa.Text(), nullable=True),
-    sa.Column('decision_role', sa.Text(), nullable=True),
-    sa.Column('people_affected_per_year', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('financial_exposure_per_year', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('regulatory_use', sa.Text(), nullable=True),
-    sa.Column('harm_reversibility', sa.Text(), nullable=True),
-    sa.Column('regulated_purposes', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('eu_role', sa.Text(), nullable=True),
-    sa.Column('annex_iii_point', sa.Text(), nullable=True),
-    sa.Column('profiling', sa.Boolean(), nullable=True),
-    sa.Column('art6_3_basis', sa.Text(), nullable=True),
-    sa.Column('art6_3_ref', sa.Text(), nullable=True),
-    sa.Column('writes_system_of_record', sa.Boolean(), nullable=True),
-    sa.Column('per_action_approval', sa.Boolean(), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_table(
+        "link_history",
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("field", sa.String(), nullable=True),
+        sa.Column("key", sa.String(), nullable=True),
+        sa.Column("target_id", sa.Uuid(), nullable=True),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_use_history_id_valid_from'), 'use_history', ['id', 'valid_from'], unique=False)
-    op.create_table('version_history',
-    sa.Column('id', sa.Uuid(), nullable=True),
-    sa.Column('model_id', sa.Uuid(), nullable=True),
-    sa.Column('number', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('aliases', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('stage', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('training_run_id', sa.Uuid(), nullable=True),
-    sa.Column('logged_model', sa.Text(), nullable=True),
-    sa.Column('source_uri', sa.Text(), nullable=True),
-    sa.Column('source_commit', sa.Text(), nullable=True),
-    sa.Column('source_branch', sa.Text(), nullable=True),
-    sa.Column('source_dirty', sa.Boolean(), nullable=True),
-    sa.Column('on_protected_branch', sa.Boolean(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('build_id', sa.Uuid(), nullable=True),
-    sa.Column('provenance_ref', sa.Text(), nullable=True),
-    sa.Column('model_class', sa.Text(), nullable=True),
-    sa.Column('framework', sa.Text(), nullable=True),
-    sa.Column('input_schema', sa.Text(), nullable=True),
-    sa.Column('output_schema', sa.Text(), nullable=True),
-    sa.Column('base_model', sa.Text(), nullable=True),
-    sa.Column('base_model_version', sa.Text(), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('origin', sa.Text(), nullable=True),
-    sa.Column('metrics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('protected_features', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('digests', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('size_bytes', sa.BigInteger(), nullable=True),
-    sa.Column('created_by', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('number_key', sa.Text(collation='C'), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('valid_to', sa.DateTime(timezone=True), nullable=False)
+    op.create_index(
+        op.f("ix_link_history_entry_id_field_key_valid_from"),
+        "link_history",
+        ["entry_id", "field", "key", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_version_history_id_valid_from'), 'version_history', ['id', 'valid_from'], unique=False)
-    op.create_table('dataset',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('uri', sa.Text(), nullable=True),
-    sa.Column('source_type', sa.Text(), nullable=True),
-    sa.Column('schema', sa.Text(), nullable=True),
-    sa.Column('data_sensitivity', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('source_url', sa.Text(), nullable=True),
-    sa.Column('collected_from', sa.Text(), nullable=True),
-    sa.Column('collected_to', sa.Text(), nullable=True),
-    sa.Column('records', sa.BigInteger(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_dataset_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_dataset'))
+    op.create_table(
+        "model_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("namespace", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("asset_kind", sa.Text(), nullable=True),
+        sa.Column("lifecycle", sa.Text(), nullable=True),
+        sa.Column("task", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("update_mode", sa.Text(), nullable=True),
+        sa.Column("explainability", sa.Text(), nullable=True),
+        sa.Column("model_class", sa.Text(), nullable=True),
+        sa.Column("data_sensitivity", sa.Text(), nullable=True),
+        sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column("downstream_dependents", sa.BigInteger(), nullable=True),
+        sa.Column("vendor_name", sa.Text(), nullable=True),
+        sa.Column("contract_ref", sa.Text(), nullable=True),
+        sa.Column(
+            "disclosed", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("base_model", sa.Text(), nullable=True),
+        sa.Column(
+            "limitations", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "assumptions", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "performance_thresholds",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("monitoring_interval_days", sa.BigInteger(), nullable=True),
+        sa.Column("monitoring_url", sa.Text(), nullable=True),
+        sa.Column("log_retention_days", sa.BigInteger(), nullable=True),
+        sa.Column("pmm_plan_ref", sa.Text(), nullable=True),
+        sa.Column("incident_contact", sa.Text(), nullable=True),
+        sa.Column("blueprint", sa.Text(), nullable=True),
+        sa.Column("card", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "uses", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "waivers", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "links", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_table('entry_namespace',
-    sa.Column('entry_id', sa.Uuid(), nullable=False),
-    sa.Column('namespace', sa.String(), nullable=False),
-    sa.Column('granted_by', sa.Uuid(), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['entry_id'], ['entry.id'], name=op.f('fk_entry_namespace_entry_id')),
-    sa.ForeignKeyConstraint(['granted_by'], ['entry.id'], name=op.f('fk_entry_namespace_granted_by')),
-    sa.PrimaryKeyConstraint('entry_id', 'namespace', 'granted_by', name=op.f('pk_entry_namespace'))
+    op.create_index(
+        op.f("ix_model_history_id_valid_from"), "model_history", ["id", "valid_from"], unique=False
     )
-    op.create_index(op.f('ix_entry_namespace_granted_by'), 'entry_namespace', ['granted_by'], unique=False)
-    op.create_table('link',
-    sa.Column('entry_id', sa.Uuid(), nullable=False),
-    sa.Column('field', sa.String(), nullable=False),
-    sa.Column('key', sa.String(), nullable=False),
-    sa.Column('target_id', sa.Uuid(), nullable=False),
-    sa.Column('role', sa.String(), nullable=True),
-    sa.Column('digest', sa.String(), nullable=True),
-    sa.Column('attributes', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['entry_id'], ['entry.id'], name=op.f('fk_link_entry_id')),
-    sa.ForeignKeyConstraint(['target_id'], ['entry.id'], name=op.f('fk_link_target_id')),
-    sa.PrimaryKeyConstraint('entry_id', 'field', 'key', name=op.f('pk_link'))
+    op.create_table(
+        "owner_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("handle", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=True),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_link_target_id'), 'link', ['target_id'], unique=False)
-    op.create_table('model',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('namespace', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('display_name', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('asset_kind', sa.Text(), nullable=True),
-    sa.Column('lifecycle', sa.Text(), nullable=True),
-    sa.Column('task', sa.Text(), nullable=True),
-    sa.Column('origin', sa.Text(), nullable=True),
-    sa.Column('update_mode', sa.Text(), nullable=True),
-    sa.Column('explainability', sa.Text(), nullable=True),
-    sa.Column('model_class', sa.Text(), nullable=True),
-    sa.Column('data_sensitivity', sa.Text(), nullable=True),
-    sa.Column('exposure', sa.Text(), nullable=True),
-    sa.Column('downstream_dependents', sa.BigInteger(), nullable=True),
-    sa.Column('vendor_name', sa.Text(), nullable=True),
-    sa.Column('contract_ref', sa.Text(), nullable=True),
-    sa.Column('disclosed', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('base_model', sa.Text(), nullable=True),
-    sa.Column('limitations', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('assumptions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('performance_thresholds', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('monitoring_interval_days', sa.BigInteger(), nullable=True),
-    sa.Column('monitoring_url', sa.Text(), nullable=True),
-    sa.Column('log_retention_days', sa.BigInteger(), nullable=True),
-    sa.Column('pmm_plan_ref', sa.Text(), nullable=True),
-    sa.Column('incident_contact', sa.Text(), nullable=True),
-    sa.Column('blueprint', sa.Text(), nullable=True),
-    sa.Column('card', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('uses', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('waivers', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('links', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_model_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_model'))
+    op.create_index(
+        op.f("ix_owner_history_id_valid_from"), "owner_history", ["id", "valid_from"], unique=False
     )
-    op.create_table('owner',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('handle', sa.Text(), nullable=True),
-    sa.Column('display_name', sa.Text(), nullable=True),
-    sa.Column('email', sa.Text(), nullable=True),
-    sa.Column('kind', sa.Text(), nullable=True),
-    sa.Column('active', sa.Boolean(), nullable=True),
-    sa.Column('left_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_owner_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_owner'))
+    op.create_table(
+        "plan",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("harvest_id", sa.Uuid(), nullable=False),
+        sa.Column("subject", sa.Text(collation="C"), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
+        prefixes=["UNLOGGED"],
     )
-    op.create_table('repository',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('url', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('default_branch', sa.Text(), nullable=True),
-    sa.Column('head_commit', sa.Text(), nullable=True),
-    sa.Column('visibility', sa.Text(), nullable=True),
-    sa.Column('archived', sa.Boolean(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('topics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('pushed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_repository_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_repository'))
+    op.create_index(
+        op.f("ix_plan_harvest_id_subject"), "plan", ["harvest_id", "subject"], unique=False
     )
-    op.create_table('source',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('namespace', sa.String(), nullable=False),
-    sa.Column('namespaces', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('may_name', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('precedence', sa.Integer(), nullable=False),
-    sa.Column('field_precedence', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('expected_interval_seconds', sa.Integer(), nullable=False),
-    sa.Column('absences', sa.Integer(), nullable=False),
-    sa.Column('held_back_share', sa.Float(), nullable=False),
-    sa.Column('held_back_count', sa.Integer(), nullable=False),
-    sa.Column('credential', sa.String(), nullable=True),
-    sa.Column('may_grant_ownership', sa.Boolean(), nullable=False),
-    sa.Column('enabled', sa.Boolean(), nullable=False),
-    sa.Column('settings', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('change_id', sa.BigInteger(), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name=op.f('ck_source_name_form')),
-    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_source_change_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_source')),
-    sa.UniqueConstraint('name', name=op.f('uq_source_name'))
+    op.create_table(
+        "repository_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("default_branch", sa.Text(), nullable=True),
+        sa.Column("head_commit", sa.Text(), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=True),
+        sa.Column("archived", sa.Boolean(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "topics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("pushed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_table('subject',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('scheme', sa.String(), nullable=False),
-    sa.Column('value', sa.Text(collation='C'), nullable=False),
-    sa.Column('entry_id', sa.Uuid(), nullable=True),
-    sa.CheckConstraint("kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', 'build', 'deployment', 'use')", name=op.f('ck_subject_kind_known')),
-    sa.ForeignKeyConstraint(['entry_id'], ['entry.id'], name=op.f('fk_subject_entry_id'), initially='DEFERRED', deferrable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_subject')),
-    sa.UniqueConstraint('kind', 'scheme', 'value', name=op.f('uq_subject_kind_scheme_value'))
+    op.create_index(
+        op.f("ix_repository_history_id_valid_from"),
+        "repository_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_subject_entry_id'), 'subject', ['entry_id'], unique=False)
-    op.create_table('absence',
-    sa.Column('source_id', sa.BigInteger(), nullable=False),
-    sa.Column('subject_id', sa.BigInteger(), nullable=False),
-    sa.Column('harvests', sa.Integer(), nullable=False),
-    sa.Column('unseen_since', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('gone_since', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('said_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('digest', sa.String(), nullable=True),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_absence_source_id')),
-    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_absence_subject_id')),
-    sa.PrimaryKeyConstraint('source_id', 'subject_id', name=op.f('pk_absence'))
+    op.create_table(
+        "seen",
+        sa.Column("harvest_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("observation_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("harvest_id", "subject_id", name=op.f("pk_seen")),
+        prefixes=["UNLOGGED"],
     )
-    op.create_table('build',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('commit', sa.Text(), nullable=True),
-    sa.Column('ref', sa.Text(), nullable=True),
-    sa.Column('on_protected_branch', sa.Boolean(), nullable=True),
-    sa.Column('event', sa.Text(), nullable=True),
-    sa.Column('workflow', sa.Text(), nullable=True),
-    sa.Column('attempt', sa.BigInteger(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('url', sa.Text(), nullable=True),
-    sa.Column('actor', sa.Text(), nullable=True),
-    sa.Column('artifacts', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('provenance_statements', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_build_id')),
-    sa.ForeignKeyConstraint(['repository_id'], ['repository.id'], name=op.f('fk_build_repository_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_build'))
+    op.create_table(
+        "source_history",
+        sa.Column("id", sa.BigInteger(), nullable=True),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("namespaces", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("may_name", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("precedence", sa.Integer(), nullable=True),
+        sa.Column("field_precedence", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("expected_interval_seconds", sa.Integer(), nullable=True),
+        sa.Column("absences", sa.Integer(), nullable=True),
+        sa.Column("held_back_share", sa.Float(), nullable=True),
+        sa.Column("held_back_count", sa.Integer(), nullable=True),
+        sa.Column("credential", sa.String(), nullable=True),
+        sa.Column("may_grant_ownership", sa.Boolean(), nullable=True),
+        sa.Column("enabled", sa.Boolean(), nullable=True),
+        sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_build_repository_id'), 'build', ['repository_id'], unique=False)
-    op.create_table('identity_decision',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('op', sa.String(), nullable=False),
-    sa.Column('entry_id', sa.Uuid(), nullable=False),
-    sa.Column('other_id', sa.Uuid(), nullable=True),
-    sa.Column('source_id', sa.BigInteger(), nullable=True),
-    sa.Column('homes', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('evidence', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('lifted_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('change_id', sa.BigInteger(), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering')", name=op.f('ck_identity_decision_op_known')),
-    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_identity_decision_change_id')),
-    sa.ForeignKeyConstraint(['entry_id'], ['entry.id'], name=op.f('fk_identity_decision_entry_id')),
-    sa.ForeignKeyConstraint(['other_id'], ['entry.id'], name=op.f('fk_identity_decision_other_id')),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_identity_decision_source_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_identity_decision'))
+    op.create_index(
+        op.f("ix_source_history_id_valid_from"),
+        "source_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_identity_decision_entry_id'), 'identity_decision', ['entry_id'], unique=False)
-    op.create_index(op.f('ix_identity_decision_other_id'), 'identity_decision', ['other_id'], unique=False)
-    op.create_table('scope',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('source_id', sa.BigInteger(), nullable=False),
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('full_cursor', sa.String(), nullable=True),
-    sa.Column('delta_cursor', sa.String(), nullable=True),
-    sa.Column('full_opened_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('full_closed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('delta_closed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_scope_source_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_scope')),
-    sa.UniqueConstraint('source_id', 'name', name=op.f('uq_scope_source_id_name'))
+    op.create_table(
+        "training_run_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("experiment", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("lifecycle", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("source_name", sa.Text(), nullable=True),
+        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "params", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "metrics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "logged_models",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("source_commit", sa.Text(), nullable=True),
+        sa.Column("source_branch", sa.Text(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_table('token',
-    sa.Column('public_id', sa.String(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('secret_sha256', sa.String(), nullable=False),
-    sa.Column('role', sa.String(), nullable=False),
-    sa.Column('scopes', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('namespaces', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('source_id', sa.BigInteger(), nullable=True),
-    sa.Column('created_by', sa.String(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('last_used_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('single_use', sa.Boolean(), nullable=False),
-    sa.Column('change_id', sa.BigInteger(), nullable=False),
-    sa.CheckConstraint("(kind = 'p') = (source_id IS NULL)", name=op.f('ck_token_source_bound')),
-    sa.CheckConstraint("kind IN ('p', 'r', 's')", name=op.f('ck_token_kind_known')),
-    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_token_change_id')),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_token_source_id')),
-    sa.PrimaryKeyConstraint('public_id', name=op.f('pk_token'))
+    op.create_index(
+        op.f("ix_training_run_history_id_valid_from"),
+        "training_run_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_table('training_run',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('experiment', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('lifecycle', sa.Text(), nullable=True),
-    sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('created_by', sa.Text(), nullable=True),
-    sa.Column('source_name', sa.Text(), nullable=True),
-    sa.Column('parent_id', sa.Uuid(), nullable=True),
-    sa.Column('params', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('metrics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('logged_models', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('source_commit', sa.Text(), nullable=True),
-    sa.Column('source_branch', sa.Text(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_training_run_id')),
-    sa.ForeignKeyConstraint(['parent_id'], ['training_run.id'], name=op.f('fk_training_run_parent_id')),
-    sa.ForeignKeyConstraint(['repository_id'], ['repository.id'], name=op.f('fk_training_run_repository_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_training_run'))
+    op.create_table(
+        "use_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("model_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("line_of_business", sa.Text(), nullable=True),
+        sa.Column(
+            "jurisdictions",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("user_groups", sa.Text(), nullable=True),
+        sa.Column(
+            "restrictions",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("operating_boundaries", sa.Text(), nullable=True),
+        sa.Column("human_oversight", sa.Text(), nullable=True),
+        sa.Column("appeal_route", sa.Text(), nullable=True),
+        sa.Column("fallback", sa.Text(), nullable=True),
+        sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column("decision_role", sa.Text(), nullable=True),
+        sa.Column(
+            "people_affected_per_year",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "financial_exposure_per_year",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("regulatory_use", sa.Text(), nullable=True),
+        sa.Column("harm_reversibility", sa.Text(), nullable=True),
+        sa.Column(
+            "regulated_purposes",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("eu_role", sa.Text(), nullable=True),
+        sa.Column("annex_iii_point", sa.Text(), nullable=True),
+        sa.Column("profiling", sa.Boolean(), nullable=True),
+        sa.Column("art6_3_basis", sa.Text(), nullable=True),
+        sa.Column("art6_3_ref", sa.Text(), nullable=True),
+        sa.Column("writes_system_of_record", sa.Boolean(), nullable=True),
+        sa.Column("per_action_approval", sa.Boolean(), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_training_run_parent_id'), 'training_run', ['parent_id'], unique=False)
-    op.create_index(op.f('ix_training_run_repository_id'), 'training_run', ['repository_id'], unique=False)
-    op.create_table('use',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('model_id', sa.Uuid(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('purpose', sa.Text(), nullable=True),
-    sa.Column('line_of_business', sa.Text(), nullable=True),
-    sa.Column('jurisdictions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('user_groups', sa.Text(), nullable=True),
-    sa.Column('restrictions', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('operating_boundaries', sa.Text(), nullable=True),
-    sa.Column('human_oversight', sa.Text(), nullable=True),
-    sa.Column('appeal_route', sa.Text(), nullable=True),
-    sa.Column('fallback', sa.Text(), nullable=True),
-    sa.Column('exposure', sa.Text(), nullable=True),
-    sa.Column('decision_role', sa.Text(), nullable=True),
-    sa.Column('people_affected_per_year', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('financial_exposure_per_year', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('regulatory_use', sa.Text(), nullable=True),
-    sa.Column('harm_reversibility', sa.Text(), nullable=True),
-    sa.Column('regulated_purposes', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('eu_role', sa.Text(), nullable=True),
-    sa.Column('annex_iii_point', sa.Text(), nullable=True),
-    sa.Column('profiling', sa.Boolean(), nullable=True),
-    sa.Column('art6_3_basis', sa.Text(), nullable=True),
-    sa.Column('art6_3_ref', sa.Text(), nullable=True),
-    sa.Column('writes_system_of_record', sa.Boolean(), nullable=True),
-    sa.Column('per_action_approval', sa.Boolean(), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_use_id')),
-    sa.ForeignKeyConstraint(['model_id'], ['model.id'], name=op.f('fk_use_model_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_use'))
+    op.create_index(
+        op.f("ix_use_history_id_valid_from"), "use_history", ["id", "valid_from"], unique=False
     )
-    op.create_index(op.f('ix_use_model_id'), 'use', ['model_id'], unique=False)
-    op.create_table('harvest',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('scope_id', sa.BigInteger(), nullable=False),
-    sa.Column('coverage', sa.String(), nullable=False),
-    sa.Column('harvester_version', sa.String(), nullable=False),
-    sa.Column('dry_run', sa.Boolean(), nullable=False),
-    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('outcome', sa.String(), nullable=True),
-    sa.Column('seen', sa.BigInteger(), nullable=False),
-    sa.Column('created', sa.BigInteger(), nullable=False),
-    sa.Column('changed', sa.BigInteger(), nullable=False),
-    sa.Column('unchanged', sa.BigInteger(), nullable=False),
-    sa.Column('conflicts', sa.BigInteger(), nullable=False),
-    sa.Column('refused', sa.BigInteger(), nullable=False),
-    sa.Column('report', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.CheckConstraint("coverage IN ('full', 'delta')", name=op.f('ck_harvest_coverage_known')),
-    sa.CheckConstraint("outcome IN ('complete', 'failed')", name=op.f('ck_harvest_outcome_known')),
-    sa.ForeignKeyConstraint(['scope_id'], ['scope.id'], name=op.f('fk_harvest_scope_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_harvest'))
+    op.create_table(
+        "version_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("model_id", sa.Uuid(), nullable=True),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "aliases", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("training_run_id", sa.Uuid(), nullable=True),
+        sa.Column("logged_model", sa.Text(), nullable=True),
+        sa.Column("source_uri", sa.Text(), nullable=True),
+        sa.Column("source_commit", sa.Text(), nullable=True),
+        sa.Column("source_branch", sa.Text(), nullable=True),
+        sa.Column("source_dirty", sa.Boolean(), nullable=True),
+        sa.Column("on_protected_branch", sa.Boolean(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("build_id", sa.Uuid(), nullable=True),
+        sa.Column("provenance_ref", sa.Text(), nullable=True),
+        sa.Column("model_class", sa.Text(), nullable=True),
+        sa.Column("framework", sa.Text(), nullable=True),
+        sa.Column("input_schema", sa.Text(), nullable=True),
+        sa.Column("output_schema", sa.Text(), nullable=True),
+        sa.Column("base_model", sa.Text(), nullable=True),
+        sa.Column("base_model_version", sa.Text(), nullable=True),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column(
+            "metrics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "protected_features",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "digests", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index(op.f('ix_harvest_scope_id_opened_at'), 'harvest', ['scope_id', 'opened_at'], unique=False)
-    op.create_index('uq_harvest_scope_id_open', 'harvest', ['scope_id'], unique=True, postgresql_where=sa.text('closed_at IS NULL AND NOT dry_run'))
-    op.create_table('version',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('model_id', sa.Uuid(), nullable=True),
-    sa.Column('number', sa.Text(), nullable=True),
-    sa.Column('description', sa.Text(), nullable=True),
-    sa.Column('aliases', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('stage', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('tags', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('training_run_id', sa.Uuid(), nullable=True),
-    sa.Column('logged_model', sa.Text(), nullable=True),
-    sa.Column('source_uri', sa.Text(), nullable=True),
-    sa.Column('source_commit', sa.Text(), nullable=True),
-    sa.Column('source_branch', sa.Text(), nullable=True),
-    sa.Column('source_dirty', sa.Boolean(), nullable=True),
-    sa.Column('on_protected_branch', sa.Boolean(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('build_id', sa.Uuid(), nullable=True),
-    sa.Column('provenance_ref', sa.Text(), nullable=True),
-    sa.Column('model_class', sa.Text(), nullable=True),
-    sa.Column('framework', sa.Text(), nullable=True),
-    sa.Column('input_schema', sa.Text(), nullable=True),
-    sa.Column('output_schema', sa.Text(), nullable=True),
-    sa.Column('base_model', sa.Text(), nullable=True),
-    sa.Column('base_model_version', sa.Text(), nullable=True),
-    sa.Column('license', sa.Text(), nullable=True),
-    sa.Column('origin', sa.Text(), nullable=True),
-    sa.Column('metrics', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('protected_features', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('digests', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('size_bytes', sa.BigInteger(), nullable=True),
-    sa.Column('created_by', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('number_key', sa.Text(collation='C'), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['build_id'], ['build.id'], name=op.f('fk_version_build_id')),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_version_id')),
-    sa.ForeignKeyConstraint(['model_id'], ['model.id'], name=op.f('fk_version_model_id')),
-    sa.ForeignKeyConstraint(['repository_id'], ['repository.id'], name=op.f('fk_version_repository_id')),
-    sa.ForeignKeyConstraint(['training_run_id'], ['training_run.id'], name=op.f('fk_version_training_run_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_version'))
+    op.create_index(
+        op.f("ix_version_history_id_valid_from"),
+        "version_history",
+        ["id", "valid_from"],
+        unique=False,
     )
-    op.create_index(op.f('ix_version_build_id'), 'version', ['build_id'], unique=False)
-    op.create_index(op.f('ix_version_model_id'), 'version', ['model_id'], unique=False)
-    op.create_index(op.f('ix_version_repository_id'), 'version', ['repository_id'], unique=False)
-    op.create_index(op.f('ix_version_training_run_id'), 'version', ['training_run_id'], unique=False)
-    op.create_table('deployment',
-    sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('platform', sa.Text(), nullable=True),
-    sa.Column('name', sa.Text(), nullable=True),
-    sa.Column('environment', sa.Text(), nullable=True),
-    sa.Column('environment_class', sa.Text(), nullable=True),
-    sa.Column('role', sa.Text(), nullable=True),
-    sa.Column('version_id', sa.Uuid(), nullable=True),
-    sa.Column('claimed_model', sa.Text(), nullable=True),
-    sa.Column('claimed_version', sa.Text(), nullable=True),
-    sa.Column('repository_id', sa.Uuid(), nullable=True),
-    sa.Column('commit', sa.Text(), nullable=True),
-    sa.Column('build_id', sa.Uuid(), nullable=True),
-    sa.Column('artifact_uri', sa.Text(), nullable=True),
-    sa.Column('image', sa.Text(), nullable=True),
-    sa.Column('digest', sa.Text(), nullable=True),
-    sa.Column('endpoint', sa.Text(), nullable=True),
-    sa.Column('status', sa.Text(), nullable=True),
-    sa.Column('traffic_percent', sa.Double(), nullable=True),
-    sa.Column('deployed_by', sa.Text(), nullable=True),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('statements', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('provenance', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('narrowed', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('conflicts', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('valid_from', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['build_id'], ['build.id'], name=op.f('fk_deployment_build_id')),
-    sa.ForeignKeyConstraint(['id'], ['entry.id'], name=op.f('fk_deployment_id')),
-    sa.ForeignKeyConstraint(['repository_id'], ['repository.id'], name=op.f('fk_deployment_repository_id')),
-    sa.ForeignKeyConstraint(['version_id'], ['version.id'], name=op.f('fk_deployment_version_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_deployment'))
+    op.create_table(
+        "dataset",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("uri", sa.Text(), nullable=True),
+        sa.Column("source_type", sa.Text(), nullable=True),
+        sa.Column("schema", sa.Text(), nullable=True),
+        sa.Column("data_sensitivity", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("source_url", sa.Text(), nullable=True),
+        sa.Column("collected_from", sa.Text(), nullable=True),
+        sa.Column("collected_to", sa.Text(), nullable=True),
+        sa.Column("records", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_dataset_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset")),
     )
-    op.create_index(op.f('ix_deployment_build_id'), 'deployment', ['build_id'], unique=False)
-    op.create_index(op.f('ix_deployment_repository_id'), 'deployment', ['repository_id'], unique=False)
-    op.create_index(op.f('ix_deployment_version_id'), 'deployment', ['version_id'], unique=False)
-    op.create_table('observation',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('source_id', sa.BigInteger(), nullable=False),
-    sa.Column('subject_id', sa.BigInteger(), nullable=False),
-    sa.Column('harvest_id', sa.Uuid(), nullable=True),
-    sa.Column('observed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('recorded_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
-    sa.Column('facts', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('inferred', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('same_as', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-    sa.Column('evidence', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('facts_version', sa.Integer(), nullable=False),
-    sa.CheckConstraint("observed_at BETWEEN '1970-01-01Z' AND '10000-01-01Z'", name=op.f('ck_observation_observed_at_readable')),
-    sa.ForeignKeyConstraint(['harvest_id'], ['harvest.id'], name=op.f('fk_observation_harvest_id')),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_observation_source_id')),
-    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_observation_subject_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_observation')),
-    sa.UniqueConstraint('source_id', 'subject_id', 'observed_at', 'digest', name=op.f('uq_observation_source_id_subject_id_observed_at_digest'))
+    op.create_table(
+        "entry_namespace",
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("granted_by", sa.Uuid(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["entry.id"], name=op.f("fk_entry_namespace_entry_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["granted_by"], ["entry.id"], name=op.f("fk_entry_namespace_granted_by")
+        ),
+        sa.PrimaryKeyConstraint(
+            "entry_id", "namespace", "granted_by", name=op.f("pk_entry_namespace")
+        ),
     )
-    op.create_index(op.f('ix_observation_subject_id'), 'observation', ['subject_id'], unique=False)
-    op.create_table('quarantine',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
-    sa.Column('source_id', sa.BigInteger(), nullable=False),
-    sa.Column('harvest_id', sa.Uuid(), nullable=True),
-    sa.Column('what', sa.String(), nullable=False),
-    sa.Column('subject', sa.String(), nullable=True),
-    sa.Column('pointer', sa.String(), nullable=False),
-    sa.Column('code', sa.String(), nullable=False),
-    sa.Column('message', sa.String(), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
-    sa.Column('payload', sa.String(), nullable=False),
-    sa.Column('times', sa.Integer(), nullable=False),
-    sa.Column('first_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('resolved_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("what IN ('refused', 'held_back')", name=op.f('ck_quarantine_what_known')),
-    sa.ForeignKeyConstraint(['harvest_id'], ['harvest.id'], name=op.f('fk_quarantine_harvest_id')),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_quarantine_source_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantine')),
-    sa.UniqueConstraint('source_id', 'digest', name=op.f('uq_quarantine_source_id_digest'))
+    op.create_index(
+        op.f("ix_entry_namespace_granted_by"), "entry_namespace", ["granted_by"], unique=False
     )
-    op.create_index(op.f('ix_quarantine_subject'), 'quarantine', ['subject'], unique=False)
-    op.create_table('sighting',
-    sa.Column('source_id', sa.BigInteger(), nullable=False),
-    sa.Column('subject_id', sa.BigInteger(), nullable=False),
-    sa.Column('observation_id', sa.BigInteger(), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
-    sa.Column('observed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('effective_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('first_seen', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('scope_id', sa.BigInteger(), nullable=True),
-    sa.Column('marker', sa.String(), nullable=True),
-    sa.ForeignKeyConstraint(['observation_id'], ['observation.id'], name=op.f('fk_sighting_observation_id')),
-    sa.ForeignKeyConstraint(['scope_id'], ['scope.id'], name=op.f('fk_sighting_scope_id')),
-    sa.ForeignKeyConstraint(['source_id'], ['source.id'], name=op.f('fk_sighting_source_id')),
-    sa.ForeignKeyConstraint(['subject_id'], ['subject.id'], name=op.f('fk_sighting_subject_id')),
-    sa.PrimaryKeyConstraint('source_id', 'subject_id', name=op.f('pk_sighting'))
+    op.create_table(
+        "link",
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("target_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("digest", sa.String(), nullable=True),
+        sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"], name=op.f("fk_link_entry_id")),
+        sa.ForeignKeyConstraint(["target_id"], ["entry.id"], name=op.f("fk_link_target_id")),
+        sa.PrimaryKeyConstraint("entry_id", "field", "key", name=op.f("pk_link")),
     )
-    op.create_index(op.f('ix_sighting_scope_id'), 'sighting', ['scope_id'], unique=False)
-    op.create_index(op.f('ix_sighting_subject_id'), 'sighting', ['subject_id'], unique=False)
+    op.create_index(op.f("ix_link_target_id"), "link", ["target_id"], unique=False)
+    op.create_table(
+        "model",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("namespace", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("asset_kind", sa.Text(), nullable=True),
+        sa.Column("lifecycle", sa.Text(), nullable=True),
+        sa.Column("task", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("update_mode", sa.Text(), nullable=True),
+        sa.Column("explainability", sa.Text(), nullable=True),
+        sa.Column("model_class", sa.Text(), nullable=True),
+        sa.Column("data_sensitivity", sa.Text(), nullable=True),
+        sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column("downstream_dependents", sa.BigInteger(), nullable=True),
+        sa.Column("vendor_name", sa.Text(), nullable=True),
+        sa.Column("contract_ref", sa.Text(), nullable=True),
+        sa.Column(
+            "disclosed", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("base_model", sa.Text(), nullable=True),
+        sa.Column(
+            "limitations", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "assumptions", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "performance_thresholds",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("monitoring_interval_days", sa.BigInteger(), nullable=True),
+        sa.Column("monitoring_url", sa.Text(), nullable=True),
+        sa.Column("log_retention_days", sa.BigInteger(), nullable=True),
+        sa.Column("pmm_plan_ref", sa.Text(), nullable=True),
+        sa.Column("incident_contact", sa.Text(), nullable=True),
+        sa.Column("blueprint", sa.Text(), nullable=True),
+        sa.Column("card", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "uses", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "waivers", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "links", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_model_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_model")),
+    )
+    op.create_table(
+        "owner",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("handle", sa.Text(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=True),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_owner")),
+    )
+    op.create_table(
+        "repository",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("default_branch", sa.Text(), nullable=True),
+        sa.Column("head_commit", sa.Text(), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=True),
+        sa.Column("archived", sa.Boolean(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "topics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("pushed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_repository_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repository")),
+    )
+    op.create_table(
+        "source",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("namespaces", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("may_name", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("precedence", sa.Integer(), nullable=False),
+        sa.Column("field_precedence", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("expected_interval_seconds", sa.Integer(), nullable=False),
+        sa.Column("absences", sa.Integer(), nullable=False),
+        sa.Column("held_back_share", sa.Float(), nullable=False),
+        sa.Column("held_back_count", sa.Integer(), nullable=False),
+        sa.Column("credential", sa.String(), nullable=True),
+        sa.Column("may_grant_ownership", sa.Boolean(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name=op.f("ck_source_name_form")),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_source_change_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
+        sa.UniqueConstraint("name", name=op.f("uq_source_name")),
+    )
+    op.create_table(
+        "subject",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("scheme", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(collation="C"), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', "
+            "'build', 'deployment', 'use')",
+            name=op.f("ck_subject_kind_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"],
+            ["entry.id"],
+            name=op.f("fk_subject_entry_id"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
+        sa.UniqueConstraint("kind", "scheme", "value", name=op.f("uq_subject_kind_scheme_value")),
+    )
+    op.create_index(op.f("ix_subject_entry_id"), "subject", ["entry_id"], unique=False)
+    op.create_table(
+        "absence",
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("harvests", sa.Integer(), nullable=False),
+        sa.Column("unseen_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("gone_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_absence_source_id")),
+        sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_absence_subject_id")),
+        sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_absence")),
+    )
+    op.create_table(
+        "gone",
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_gone_source_id")),
+        sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_gone_subject_id")),
+        sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_gone")),
+    )
+    op.create_table(
+        "build",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("commit", sa.Text(), nullable=True),
+        sa.Column("ref", sa.Text(), nullable=True),
+        sa.Column("on_protected_branch", sa.Boolean(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=True),
+        sa.Column("workflow", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.BigInteger(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column(
+            "artifacts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "provenance_statements",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_build_id")),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repository.id"], name=op.f("fk_build_repository_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_build")),
+    )
+    op.create_index(op.f("ix_build_repository_id"), "build", ["repository_id"], unique=False)
+    op.create_table(
+        "identity_decision",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("op", sa.String(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("other_id", sa.Uuid(), nullable=True),
+        sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("homes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering')",
+            name=op.f("ck_identity_decision_op_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["change.id"], name=op.f("fk_identity_decision_change_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["entry.id"], name=op.f("fk_identity_decision_entry_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["other_id"], ["entry.id"], name=op.f("fk_identity_decision_other_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["source.id"], name=op.f("fk_identity_decision_source_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_decision")),
+    )
+    op.create_index(
+        op.f("ix_identity_decision_entry_id"), "identity_decision", ["entry_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_identity_decision_other_id"), "identity_decision", ["other_id"], unique=False
+    )
+    op.create_table(
+        "scope",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("full_cursor", sa.String(), nullable=True),
+        sa.Column("delta_cursor", sa.String(), nullable=True),
+        sa.Column("full_opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("full_closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delta_closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_scope_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_scope")),
+        sa.UniqueConstraint("source_id", "name", name=op.f("uq_scope_source_id_name")),
+    )
+    op.create_table(
+        "token",
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("secret_sha256", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("scopes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "namespaces", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("single_use", sa.Boolean(), nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(kind = 'p') = (source_id IS NULL)", name=op.f("ck_token_source_bound")
+        ),
+        sa.CheckConstraint("kind IN ('p', 'r', 's')", name=op.f("ck_token_kind_known")),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_token_change_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_token_source_id")),
+        sa.PrimaryKeyConstraint("public_id", name=op.f("pk_token")),
+    )
+    op.create_table(
+        "training_run",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("experiment", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("lifecycle", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("source_name", sa.Text(), nullable=True),
+        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "params", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "metrics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "logged_models",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("source_commit", sa.Text(), nullable=True),
+        sa.Column("source_branch", sa.Text(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_training_run_id")),
+        sa.ForeignKeyConstraint(
+            ["parent_id"], ["training_run.id"], name=op.f("fk_training_run_parent_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repository.id"], name=op.f("fk_training_run_repository_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_training_run")),
+    )
+    op.create_index(op.f("ix_training_run_parent_id"), "training_run", ["parent_id"], unique=False)
+    op.create_index(
+        op.f("ix_training_run_repository_id"), "training_run", ["repository_id"], unique=False
+    )
+    op.create_table(
+        "use",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("model_id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("line_of_business", sa.Text(), nullable=True),
+        sa.Column(
+            "jurisdictions",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("user_groups", sa.Text(), nullable=True),
+        sa.Column(
+            "restrictions",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("operating_boundaries", sa.Text(), nullable=True),
+        sa.Column("human_oversight", sa.Text(), nullable=True),
+        sa.Column("appeal_route", sa.Text(), nullable=True),
+        sa.Column("fallback", sa.Text(), nullable=True),
+        sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column("decision_role", sa.Text(), nullable=True),
+        sa.Column(
+            "people_affected_per_year",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "financial_exposure_per_year",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("regulatory_use", sa.Text(), nullable=True),
+        sa.Column("harm_reversibility", sa.Text(), nullable=True),
+        sa.Column(
+            "regulated_purposes",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("eu_role", sa.Text(), nullable=True),
+        sa.Column("annex_iii_point", sa.Text(), nullable=True),
+        sa.Column("profiling", sa.Boolean(), nullable=True),
+        sa.Column("art6_3_basis", sa.Text(), nullable=True),
+        sa.Column("art6_3_ref", sa.Text(), nullable=True),
+        sa.Column("writes_system_of_record", sa.Boolean(), nullable=True),
+        sa.Column("per_action_approval", sa.Boolean(), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_use_id")),
+        sa.ForeignKeyConstraint(["model_id"], ["model.id"], name=op.f("fk_use_model_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_use")),
+    )
+    op.create_index(op.f("ix_use_model_id"), "use", ["model_id"], unique=False)
+    op.create_table(
+        "harvest",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("scope_id", sa.BigInteger(), nullable=False),
+        sa.Column("coverage", sa.String(), nullable=False),
+        sa.Column("harvester_version", sa.String(), nullable=False),
+        sa.Column("dry_run", sa.Boolean(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("unchanged", sa.BigInteger(), nullable=False),
+        sa.Column("conflicts", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "report", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.CheckConstraint("coverage IN ('full', 'delta')", name=op.f("ck_harvest_coverage_known")),
+        sa.CheckConstraint(
+            "outcome IN ('complete', 'failed')", name=op.f("ck_harvest_outcome_known")
+        ),
+        sa.ForeignKeyConstraint(["scope_id"], ["scope.id"], name=op.f("fk_harvest_scope_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_harvest")),
+    )
+    op.create_index(
+        op.f("ix_harvest_scope_id_opened_at"), "harvest", ["scope_id", "opened_at"], unique=False
+    )
+    op.create_index(
+        "uq_harvest_scope_id_open",
+        "harvest",
+        ["scope_id"],
+        unique=True,
+        postgresql_where=sa.text("closed_at IS NULL AND NOT dry_run"),
+    )
+    op.create_table(
+        "version",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("model_id", sa.Uuid(), nullable=True),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "aliases", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column(
+            "tags", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("training_run_id", sa.Uuid(), nullable=True),
+        sa.Column("logged_model", sa.Text(), nullable=True),
+        sa.Column("source_uri", sa.Text(), nullable=True),
+        sa.Column("source_commit", sa.Text(), nullable=True),
+        sa.Column("source_branch", sa.Text(), nullable=True),
+        sa.Column("source_dirty", sa.Boolean(), nullable=True),
+        sa.Column("on_protected_branch", sa.Boolean(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("build_id", sa.Uuid(), nullable=True),
+        sa.Column("provenance_ref", sa.Text(), nullable=True),
+        sa.Column("model_class", sa.Text(), nullable=True),
+        sa.Column("framework", sa.Text(), nullable=True),
+        sa.Column("input_schema", sa.Text(), nullable=True),
+        sa.Column("output_schema", sa.Text(), nullable=True),
+        sa.Column("base_model", sa.Text(), nullable=True),
+        sa.Column("base_model_version", sa.Text(), nullable=True),
+        sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column(
+            "metrics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "protected_features",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "digests", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_version_build_id")),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_version_id")),
+        sa.ForeignKeyConstraint(["model_id"], ["model.id"], name=op.f("fk_version_model_id")),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repository.id"], name=op.f("fk_version_repository_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["training_run_id"], ["training_run.id"], name=op.f("fk_version_training_run_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_version")),
+    )
+    op.create_index(op.f("ix_version_build_id"), "version", ["build_id"], unique=False)
+    op.create_index(op.f("ix_version_model_id"), "version", ["model_id"], unique=False)
+    op.create_index(op.f("ix_version_repository_id"), "version", ["repository_id"], unique=False)
+    op.create_index(
+        op.f("ix_version_training_run_id"), "version", ["training_run_id"], unique=False
+    )
+    op.create_table(
+        "deployment",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("platform", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("environment", sa.Text(), nullable=True),
+        sa.Column("environment_class", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("version_id", sa.Uuid(), nullable=True),
+        sa.Column("claimed_model", sa.Text(), nullable=True),
+        sa.Column("claimed_version", sa.Text(), nullable=True),
+        sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column("commit", sa.Text(), nullable=True),
+        sa.Column("build_id", sa.Uuid(), nullable=True),
+        sa.Column("artifact_uri", sa.Text(), nullable=True),
+        sa.Column("image", sa.Text(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("endpoint", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("traffic_percent", sa.Double(), nullable=True),
+        sa.Column("deployed_by", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("conflicts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_deployment_build_id")),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_deployment_id")),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repository.id"], name=op.f("fk_deployment_repository_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["version.id"], name=op.f("fk_deployment_version_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deployment")),
+    )
+    op.create_index(op.f("ix_deployment_build_id"), "deployment", ["build_id"], unique=False)
+    op.create_index(
+        op.f("ix_deployment_repository_id"), "deployment", ["repository_id"], unique=False
+    )
+    op.create_index(op.f("ix_deployment_version_id"), "deployment", ["version_id"], unique=False)
+    op.create_table(
+        "observation",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("harvest_id", sa.Uuid(), nullable=True),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column(
+            "facts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("inferred", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("same_as", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "evidence", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("facts_version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "observed_at BETWEEN '1970-01-01Z' AND '10000-01-01Z'",
+            name=op.f("ck_observation_observed_at_readable"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["harvest_id"], ["harvest.id"], name=op.f("fk_observation_harvest_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["source.id"], name=op.f("fk_observation_source_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subject_id"], ["subject.id"], name=op.f("fk_observation_subject_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_observation")),
+        sa.UniqueConstraint(
+            "source_id",
+            "subject_id",
+            "observed_at",
+            "digest",
+            name=op.f("uq_observation_source_id_subject_id_observed_at_digest"),
+        ),
+    )
+    op.create_index(op.f("ix_observation_subject_id"), "observation", ["subject_id"], unique=False)
+    op.create_table(
+        "quarantine",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("harvest_id", sa.Uuid(), nullable=True),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("pointer", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("payload", sa.String(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "what IN ('refused', 'held_back')", name=op.f("ck_quarantine_what_known")
+        ),
+        sa.ForeignKeyConstraint(
+            ["harvest_id"], ["harvest.id"], name=op.f("fk_quarantine_harvest_id")
+        ),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_quarantine_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+        sa.UniqueConstraint("source_id", "digest", name=op.f("uq_quarantine_source_id_digest")),
+    )
+    op.create_index(op.f("ix_quarantine_subject"), "quarantine", ["subject"], unique=False)
+    op.create_table(
+        "sighting",
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("observation_id", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("scope_id", sa.BigInteger(), nullable=True),
+        sa.Column("marker", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["observation_id"], ["observation.id"], name=op.f("fk_sighting_observation_id")
+        ),
+        sa.ForeignKeyConstraint(["scope_id"], ["scope.id"], name=op.f("fk_sighting_scope_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_sighting_source_id")),
+        sa.ForeignKeyConstraint(
+            ["subject_id"], ["subject.id"], name=op.f("fk_sighting_subject_id")
+        ),
+        sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_sighting")),
+    )
+    op.create_index(op.f("ix_sighting_scope_id"), "sighting", ["scope_id"], unique=False)
+    op.create_index(op.f("ix_sighting_subject_id"), "sighting", ["subject_id"], unique=False)
     op.execute(FUNCTIONS)
     for table in VERSIONED:
         op.execute(versioning_sql(table))
@@ -912,88 +1284,104 @@ def upgrade() -> None:
     op.execute(grants_sql())
 
 
-def downgrade() -> None:
-    op.drop_index(op.f('ix_sighting_subject_id'), table_name='sighting')
-    op.drop_index(op.f('ix_sighting_scope_id'), table_name='sighting')
-    op.drop_table('sighting')
-    op.drop_index(op.f('ix_quarantine_subject'), table_name='quarantine')
-    op.drop_table('quarantine')
-    op.drop_index(op.f('ix_observation_subject_id'), table_name='observation')
-    op.drop_table('observation')
-    op.drop_index(op.f('ix_deployment_version_id'), table_name='deployment')
-    op.drop_index(op.f('ix_deployment_repository_id'), table_name='deployment')
-    op.drop_index(op.f('ix_deployment_build_id'), table_name='deployment')
-    op.drop_table('deployment')
-    op.drop_index(op.f('ix_version_training_run_id'), table_name='version')
-    op.drop_index(op.f('ix_version_repository_id'), table_name='version')
-    op.drop_index(op.f('ix_version_model_id'), table_name='version')
-    op.drop_index(op.f('ix_version_build_id'), table_name='version')
-    op.drop_table('version')
-    op.drop_index('uq_harvest_scope_id_open', table_name='harvest', postgresql_where=sa.text('closed_at IS NULL AND NOT dry_run'))
-    op.drop_index(op.f('ix_harvest_scope_id_opened_at'), table_name='harvest')
-    op.drop_table('harvest')
-    op.drop_index(op.f('ix_use_model_id'), table_name='use')
-    op.drop_table('use')
-    op.drop_index(op.f('ix_training_run_repository_id'), table_name='training_run')
-    op.drop_index(op.f('ix_training_run_parent_id'), table_name='training_run')
-    op.drop_table('training_run')
-    op.drop_table('token')
-    op.drop_table('scope')
-    op.drop_index(op.f('ix_identity_decision_other_id'), table_name='identity_decision')
-    op.drop_index(op.f('ix_identity_decision_entry_id'), table_name='identity_decision')
-    op.drop_table('identity_decision')
-    op.drop_index(op.f('ix_build_repository_id'), table_name='build')
-    op.drop_table('build')
-    op.drop_table('absence')
-    op.drop_index(op.f('ix_subject_entry_id'), table_name='subject')
-    op.drop_table('subject')
-    op.drop_table('source')
-    op.drop_table('repository')
-    op.drop_table('owner')
-    op.drop_table('model')
-    op.drop_index(op.f('ix_link_target_id'), table_name='link')
-    op.drop_table('link')
-    op.drop_index(op.f('ix_entry_namespace_granted_by'), table_name='entry_namespace')
-    op.drop_table('entry_namespace')
-    op.drop_table('dataset')
-    op.drop_index(op.f('ix_version_history_id_valid_from'), table_name='version_history')
-    op.drop_table('version_history')
-    op.drop_index(op.f('ix_use_history_id_valid_from'), table_name='use_history')
-    op.drop_table('use_history')
-    op.drop_index(op.f('ix_training_run_history_id_valid_from'), table_name='training_run_history')
-    op.drop_table('training_run_history')
-    op.drop_index(op.f('ix_source_history_id_valid_from'), table_name='source_history')
-    op.drop_table('source_history')
-    op.drop_table('seen')
-    op.drop_index(op.f('ix_repository_history_id_valid_from'), table_name='repository_history')
-    op.drop_table('repository_history')
-    op.drop_index(op.f('ix_plan_harvest_id_subject'), table_name='plan')
-    op.drop_table('plan')
-    op.drop_index(op.f('ix_owner_history_id_valid_from'), table_name='owner_history')
-    op.drop_table('owner_history')
-    op.drop_index(op.f('ix_model_history_id_valid_from'), table_name='model_history')
-    op.drop_table('model_history')
-    op.drop_index(op.f('ix_link_history_entry_id_field_key_valid_from'), table_name='link_history')
-    op.drop_table('link_history')
-    op.drop_index(op.f('ix_identity_decision_history_id_valid_from'), table_name='identity_decision_history')
-    op.drop_table('identity_decision_history')
-    op.drop_index(op.f('ix_entry_namespace_history_entry_id_namespace_granted_by_valid_from'), table_name='entry_namespace_history')
-    op.drop_table('entry_namespace_history')
-    op.drop_index(op.f('ix_entry_history_id_valid_from'), table_name='entry_history')
-    op.drop_table('entry_history')
-    op.drop_index('uq_entry_kind_natural_key', table_name='entry', postgresql_where=sa.text('replaced_by IS NULL AND merged_into IS NULL'))
-    op.drop_index(op.f('ix_entry_merged_into'), table_name='entry')
-    op.drop_index(op.f('ix_entry_kind_namespace'), table_name='entry')
-    op.drop_table('entry')
-    op.drop_index(op.f('ix_deployment_history_id_valid_from'), table_name='deployment_history')
-    op.drop_table('deployment_history')
-    op.drop_index(op.f('ix_dataset_history_id_valid_from'), table_name='dataset_history')
-    op.drop_table('dataset_history')
-    op.drop_index(op.f('ix_change_xid'), table_name='change')
-    op.drop_index(op.f('ix_change_entry_id_id'), table_name='change')
-    op.drop_table('change')
-    op.drop_index(op.f('ix_build_history_id_valid_from'), table_name='build_history')
-    op.drop_table('build_history')
-    op.drop_index(op.f('ix_absence_history_source_id_subject_id_valid_from'), table_name='absence_history')
-    op.drop_table('absence_history')
+def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
+    op.drop_index(op.f("ix_sighting_subject_id"), table_name="sighting")
+    op.drop_index(op.f("ix_sighting_scope_id"), table_name="sighting")
+    op.drop_table("sighting")
+    op.drop_index(op.f("ix_quarantine_subject"), table_name="quarantine")
+    op.drop_table("quarantine")
+    op.drop_index(op.f("ix_observation_subject_id"), table_name="observation")
+    op.drop_table("observation")
+    op.drop_index(op.f("ix_deployment_version_id"), table_name="deployment")
+    op.drop_index(op.f("ix_deployment_repository_id"), table_name="deployment")
+    op.drop_index(op.f("ix_deployment_build_id"), table_name="deployment")
+    op.drop_table("deployment")
+    op.drop_index(op.f("ix_version_training_run_id"), table_name="version")
+    op.drop_index(op.f("ix_version_repository_id"), table_name="version")
+    op.drop_index(op.f("ix_version_model_id"), table_name="version")
+    op.drop_index(op.f("ix_version_build_id"), table_name="version")
+    op.drop_table("version")
+    op.drop_index(
+        "uq_harvest_scope_id_open",
+        table_name="harvest",
+        postgresql_where=sa.text("closed_at IS NULL AND NOT dry_run"),
+    )
+    op.drop_index(op.f("ix_harvest_scope_id_opened_at"), table_name="harvest")
+    op.drop_table("harvest")
+    op.drop_index(op.f("ix_use_model_id"), table_name="use")
+    op.drop_table("use")
+    op.drop_index(op.f("ix_training_run_repository_id"), table_name="training_run")
+    op.drop_index(op.f("ix_training_run_parent_id"), table_name="training_run")
+    op.drop_table("training_run")
+    op.drop_table("token")
+    op.drop_table("scope")
+    op.drop_index(op.f("ix_identity_decision_other_id"), table_name="identity_decision")
+    op.drop_index(op.f("ix_identity_decision_entry_id"), table_name="identity_decision")
+    op.drop_table("identity_decision")
+    op.drop_index(op.f("ix_build_repository_id"), table_name="build")
+    op.drop_table("build")
+    op.drop_table("gone")
+    op.drop_table("absence")
+    op.drop_index(op.f("ix_subject_entry_id"), table_name="subject")
+    op.drop_table("subject")
+    op.drop_table("source")
+    op.drop_table("repository")
+    op.drop_table("owner")
+    op.drop_table("model")
+    op.drop_index(op.f("ix_link_target_id"), table_name="link")
+    op.drop_table("link")
+    op.drop_index(op.f("ix_entry_namespace_granted_by"), table_name="entry_namespace")
+    op.drop_table("entry_namespace")
+    op.drop_table("dataset")
+    op.drop_index(op.f("ix_version_history_id_valid_from"), table_name="version_history")
+    op.drop_table("version_history")
+    op.drop_index(op.f("ix_use_history_id_valid_from"), table_name="use_history")
+    op.drop_table("use_history")
+    op.drop_index(op.f("ix_training_run_history_id_valid_from"), table_name="training_run_history")
+    op.drop_table("training_run_history")
+    op.drop_index(op.f("ix_source_history_id_valid_from"), table_name="source_history")
+    op.drop_table("source_history")
+    op.drop_table("seen")
+    op.drop_index(op.f("ix_repository_history_id_valid_from"), table_name="repository_history")
+    op.drop_table("repository_history")
+    op.drop_index(op.f("ix_plan_harvest_id_subject"), table_name="plan")
+    op.drop_table("plan")
+    op.drop_index(op.f("ix_owner_history_id_valid_from"), table_name="owner_history")
+    op.drop_table("owner_history")
+    op.drop_index(op.f("ix_model_history_id_valid_from"), table_name="model_history")
+    op.drop_table("model_history")
+    op.drop_index(op.f("ix_link_history_entry_id_field_key_valid_from"), table_name="link_history")
+    op.drop_table("link_history")
+    op.drop_index(
+        op.f("ix_identity_decision_history_id_valid_from"), table_name="identity_decision_history"
+    )
+    op.drop_table("identity_decision_history")
+    op.drop_index(
+        op.f("ix_entry_namespace_history_entry_id_namespace_granted_by_valid_from"),
+        table_name="entry_namespace_history",
+    )
+    op.drop_table("entry_namespace_history")
+    op.drop_index(op.f("ix_entry_history_id_valid_from"), table_name="entry_history")
+    op.drop_table("entry_history")
+    op.drop_index(
+        "uq_entry_kind_natural_key",
+        table_name="entry",
+        postgresql_where=sa.text("replaced_by IS NULL AND merged_into IS NULL"),
+    )
+    op.drop_index(op.f("ix_entry_merged_into"), table_name="entry")
+    op.drop_index(op.f("ix_entry_kind_namespace"), table_name="entry")
+    op.drop_table("entry")
+    op.drop_index(op.f("ix_deployment_history_id_valid_from"), table_name="deployment_history")
+    op.drop_table("deployment_history")
+    op.drop_index(op.f("ix_dataset_history_id_valid_from"), table_name="dataset_history")
+    op.drop_table("dataset_history")
+    op.drop_index(op.f("ix_change_xid"), table_name="change")
+    op.drop_index(op.f("ix_change_entry_id_id"), table_name="change")
+    op.drop_table("change")
+    op.drop_index(op.f("ix_build_history_id_valid_from"), table_name="build_history")
+    op.drop_table("build_history")
+    op.drop_index(
+        op.f("ix_absence_history_source_id_subject_id_valid_from"), table_name="absence_history"
+    )
+    op.drop_table("absence_history")
     op.execute(DROP_FUNCTIONS)

@@ -1,51 +1,83 @@
-"""Reads MLflow tracking servers: registered models and their versions."""
+"""MLflow: one harvester a workspace. The client is imported when the first one begins."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import contextlib
+import importlib.util
+import tempfile
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
 
 from harvesters.errors import SourceRefused
-from harvesters.mlflow.environment import check_uri, prepare
+from harvesters.mlflow.client import DEFAULT_WORKSPACE, Registry
+from harvesters.mlflow.environment import check_plain_http, check_uri, prepare_environment
+from harvesters.mlflow.names import Place
+from harvesters.mlflow.sweep import RegistrySweep
 from harvesters.registry import Secret
+from outbound.addresses import VARIABLE
 from schemas.sources import SourceSettings
+from schemas.strict import Closed, Line, Word
 
-DEFAULT = "default"
+__all__ = ["harvesters"]
 
 
-def harvesters(
-    source: SourceSettings, secret: Secret | None, environ: dict[str, str]
-) -> Iterator[Any]:
-    """One harvester a workspace, in a process that is prepared for MLflow's client."""
-    uri = check_uri(str(source.settings.get("uri", "")), secret)
-    prepare(environ, secret)
-    from harvesters.mlflow.client import Registry  # noqa: PLC0415  # after the environment
-    from harvesters.mlflow.sweep import RegistrySweep  # noqa: PLC0415
+class MlflowSettings(Closed):
+    """What a source of this kind is told, in `settings` of the sources file."""
 
-    wanted = source.settings.get("workspaces", [DEFAULT])
-    registry = Registry(uri)
-    names = registry.workspaces() if wanted == "all" else wanted
-    for workspace in names if isinstance(names, list) else [names]:
-        yield RegistrySweep(
-            registry,
-            source=source.name,
-            workspace=str(workspace),
-            namespace=_namespace(source, str(workspace)),
-            uri=uri,
-            exclude=_globs(source.settings),
+    uri: Line
+    workspaces: Literal["all"] | Annotated[tuple[Word, ...], Field(min_length=1)] = (
+        DEFAULT_WORKSPACE,
+    )
+    exclude: tuple[Word, ...] = ()
+    training_runs: Literal["all", "referenced"] = "all"
+    ca_file: Line | None = None
+
+
+def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
+    source: SourceSettings, secret: Secret | None, environ: MutableMapping[str, str]
+) -> Iterator[RegistrySweep]:
+    """Harvesters of a source's workspaces.
+
+    Changes the process: `environ` becomes the client's environment for good, and the working
+    directory an empty folder until the last one. Whoever calls this has guarded the sockets.
+    Raises `SourceRefused` for settings that cannot be read safely.
+    """
+    settings = _settings(source)
+    if importlib.util.find_spec("mlflow") is None:
+        raise SourceRefused("the MLflow client is not installed; it comes with the extra `mlflow`")
+    uri = check_uri(settings.uri)
+    check_plain_http(uri, environ.get(VARIABLE, ""))
+    with tempfile.TemporaryDirectory(prefix="mlflow-harvest-") as home, contextlib.chdir(home):
+        prepared = prepare_environment(
+            environ, home=home, uri=uri, secret=secret, ca_file=settings.ca_file
         )
+        environ.clear()
+        environ.update(prepared)
+        secrets = [secret.text] if secret else []
+        for workspace in _workspaces(settings, uri, secrets=secrets):
+            place = Place(source.name, workspace, _namespace(source, workspace), uri)
+            registry = Registry(uri, workspace=workspace, secrets=secrets)
+            yield RegistrySweep(registry, place, exclude=settings.exclude)
 
 
-def _namespace(source: SourceSettings, workspace: str) -> str:
+def _settings(source: SourceSettings) -> MlflowSettings:
+    try:
+        return MlflowSettings.model_validate(source.settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"settings.{where} of source {source.name}: {first['msg']}"
+        raise SourceRefused(message) from None
+
+
+def _workspaces(settings: MlflowSettings, uri: str, *, secrets: Sequence[str]) -> Sequence[str]:
+    if settings.workspaces != "all":
+        return settings.workspaces
+    return Registry(uri, workspace=DEFAULT_WORKSPACE, secrets=secrets).workspaces()
+
+
+def _namespace(source: SourceSettings, workspace: str) -> str | None:
+    """`default` belongs to the source's namespace, others to what the map says."""
     if workspace in source.namespaces:
         return source.namespaces[workspace]
-    if workspace != DEFAULT:
-        message = (
-            f"namespace_unmapped: workspace {workspace} of source {source.name} has no namespace; "
-            f"add it to the source's namespaces"
-        )
-        raise SourceRefused(message)
-    return source.namespace
-
-
-def _globs(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    given = settings.get("exclude", [])
-    return tuple(str(glob) for glob in given) if isinstance(given, list) else ()
+    return source.namespace if workspace == DEFAULT_WORKSPACE else None

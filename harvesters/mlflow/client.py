@@ -1,140 +1,114 @@
-"""MLflow's client as a reader: complete walks, and errors as what they really are."""
+"""One workspace of an MLflow registry, read page by page: a thin layer over `MlflowClient`."""
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Final
 
-from harvesters.errors import SourceRefused, SourceUnavailable, shown
+from harvesters.errors import SourceRefused
+from harvesters.mlflow.failures import NotAllowed, NotThere, translated
+from harvesters.mlflow.rows import Absent, ModelRow, VersionRow
 
-MODELS_PAGE: Final = 1_000
-VERSIONS_PAGE: Final = 10_000
-MISSING: Final = {"RESOURCE_DOES_NOT_EXIST"}
-REFUSED: Final = {"UNAUTHENTICATED", "FEATURE_DISABLED", "ENDPOINT_NOT_FOUND"}
-STATUS: Final = re.compile(r"error code (\d{3})|status code (\d{3})|HTTP (\d{3})|(\d{3}) Client Error")
-Found = TypeVar("Found")
-
-
-class NotReadable(Exception):  # noqa: N818  # reads as a sentence
-    """The source will not show this thing to our account: neither there nor gone."""
-
-
-class Missing(Exception):  # noqa: N818  # reads as a sentence
-    """Asked by name, the source says that it is not there."""
+DEFAULT_WORKSPACE: Final = "default"
+MODELS_A_PAGE: Final = 1_000  # the most that servers take
+VERSIONS_A_PAGE: Final = 10_000
 
 
 class Registry:
-    """One tracking server's registry."""
+    """Models and versions of one workspace, as the server answers them.
 
-    def __init__(self, uri: str) -> None:
-        """Name both stores: else another variable would redirect the registry in silence."""
-        from mlflow import MlflowClient  # noqa: PLC0415  # two seconds and 164 MB
+    Every method raises `SourceUnavailable` or `SourceRefused` and nothing else. The environment
+    must be prepared before the first call, which imports the client.
+    """
 
-        self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-    def enter(self, workspace: str) -> None:
-        """Read one workspace from now on; `default` is what a server without them has."""
-        import mlflow  # noqa: PLC0415
-
-        if hasattr(mlflow, "set_workspace"):
-            with truthful():
-                mlflow.set_workspace(None if workspace == "default" else workspace)
+    def __init__(self, uri: str, *, workspace: str, secrets: Sequence[str] = ()) -> None:
+        """Read the workspace of a server; `secrets` never stand in an error."""
+        self.uri, self.workspace, self.secrets = uri, workspace, secrets
 
     def workspaces(self) -> list[str]:
-        """Every workspace that our account may see."""
-        with truthful():
-            return [workspace.name for workspace in self.client.list_workspaces()]
+        """Names of all workspaces that the credential may see."""
+        return sorted(str(found.name) for found in self._call("list_workspaces"))
 
-    def probe(self) -> None:
-        """Ask something that every tracking server can answer, before a listing is believed."""
+    def probe(self) -> bool:
+        """Does the tracking side answer; are there experiments? A new server has one."""
         from mlflow.entities import ViewType  # noqa: PLC0415
 
-        with truthful():
-            found = self.client.search_experiments(view_type=ViewType.ALL, max_results=1)
-        if not found:
-            raise SourceRefused(
-                "the server lists no experiment, not even a deleted one: it is not MLflow, or our "
-                "account may see nothing"
-            )
+        return bool(self._call("search_experiments", view_type=ViewType.ALL, max_results=1))
 
-    def models(self) -> Iterator[list[Any]]:
-        """Every registered model, by name."""
-        return walk(
-            lambda token: self.client.search_registered_models(
-                max_results=MODELS_PAGE, order_by=["name ASC"], page_token=token
-            )
+    def models(self) -> Iterator[tuple[ModelRow, ...]]:
+        """All registered models but prompts, with their aliases, by name."""
+        return self._walk(
+            "search_registered_models", max_results=MODELS_A_PAGE, order_by=["name ASC"]
         )
 
-    def versions(self) -> Iterator[list[Any]]:
-        """Every version, by model and number."""
-        return walk(
-            lambda token: self.client.search_model_versions(
-                max_results=VERSIONS_PAGE,
-                order_by=["name ASC", "version_number ASC"],
-                page_token=token,
-            )
+    def versions(self) -> Iterator[tuple[VersionRow, ...]]:
+        """All versions, by model and number."""
+        order = ["name ASC", "version_number ASC"]
+        return self._walk("search_model_versions", max_results=VERSIONS_A_PAGE, order_by=order)
+
+    def find_model(self, name: str) -> ModelRow | Absent:
+        """Ask for a model by its name."""
+        found: ModelRow | Absent = self._find(
+            "get_registered_model", name, is_it=lambda row: row.name == name
         )
+        return found
 
-    def model(self, name: str) -> Any:
-        """One model by name. Raises `Missing`, `NotReadable`."""
-        with truthful():
-            return self.client.get_registered_model(name)
+    def find_version(self, name: str, number: str) -> VersionRow | Absent:
+        """Ask for a version by its model's name and its number."""
+        found: VersionRow | Absent = self._find(
+            "get_model_version",
+            name,
+            number,
+            is_it=lambda row: row.name == name and str(row.version) == number,
+        )
+        return found
 
-    def version(self, name: str, number: str) -> Any:
-        """One version by name and number. Raises `Missing`, `NotReadable`."""
-        with truthful():
-            return self.client.get_model_version(name, number)
+    @cached_property
+    def _client(self) -> Any:
+        """Both addresses are given: else the environment could redirect the registry."""
+        from mlflow import MlflowClient  # noqa: PLC0415
 
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
-def walk(page: Callable[[str | None], Any]) -> Iterator[list[Any]]:
-    """All pages. A repeated token would never end; an empty page with a token is not the end."""
-    seen: set[str] = set()
-    token: str | None = None
-    while True:
-        with truthful():
-            found = page(token)
-        yield list(found)
-        token = found.token
-        if not token:
-            return
-        if token in seen:
-            raise SourceRefused("the server answers the same page token twice")
-        seen.add(token)
+    def _walk(self, method: str, **options: Any) -> Iterator[tuple[Any, ...]]:
+        """Pages until there is no token; an empty page with a token is not the end.
 
+        Tokens are offsets: one that comes twice would never end.
+        """
+        token: str | None = None
+        tokens: set[str] = set()
+        while True:
+            page = self._call(method, page_token=token, **options)
+            yield tuple(page)
+            token = page.token
+            if not token:
+                return
+            if token in tokens:
+                message = f"{method}: a page token came twice, the listing never ends"
+                raise SourceRefused(message)
+            tokens.add(token)
 
-@contextmanager
-def truthful() -> Iterator[None]:
-    """What the client's errors mean: it reports most of them as internal errors of code 500."""
-    from google.protobuf.json_format import ParseError  # noqa: PLC0415
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-    from requests.exceptions import RequestException  # noqa: PLC0415
+    def _find(self, method: str, *names: str, is_it: Callable[[Any], bool]) -> Any:
+        try:
+            row = self._call(method, *names)
+        except NotThere:
+            return Absent.MISSING
+        except NotAllowed:
+            return Absent.NOT_READABLE
+        if not is_it(row):  # `{}` with status 200 leaves the client as a nameless thing
+            message = f"{method}: the server answered with another thing than it was asked for"
+            raise SourceRefused(message)
+        return row
 
-    try:
-        yield
-    except MlflowException as error:
-        raise _meaning(error, RequestException) from None
-    except ParseError as error:
-        message = f"the server's answer has a field of the wrong type: {shown(error)}"
-        raise SourceRefused(message) from None
-    except (RequestException, OSError) as error:
-        raise SourceUnavailable(shown(error)) from None
+    def _call(self, method: str, *names: str, **options: Any) -> Any:
+        """One call, in this workspace: it is stored by thread and process, so it is set anew.
 
+        Without one the server means `default`; one that has no workspaces refuses any name.
+        """
+        import mlflow  # noqa: PLC0415
 
-def _meaning(error: Any, transport: type[Exception]) -> Exception:
-    text, code = shown(error), str(getattr(error, "error_code", ""))
-    cause = error.__cause__ or error.__context__
-    if code in MISSING:
-        return Missing(text)
-    if code == "PERMISSION_DENIED":
-        return NotReadable(text)
-    if code in REFUSED or "not in a valid JSON format" in text:
-        return SourceRefused(text)
-    found = STATUS.search(text)
-    status = int(next(group for group in found.groups() if group)) if found else 0
-    if status == 403:  # noqa: PLR2004  # forbidden
-        return NotReadable(text)
-    if 300 <= status < 500 and status not in {408, 429}:  # noqa: PLR2004  # will not change by itself
-        return SourceRefused(text)
-    if isinstance(cause, transport) or status or code == "INTERNAL_ERROR":
-        return SourceUnavailable(text)
-    return SourceRefused(text)
+        named = None if self.workspace == DEFAULT_WORKSPACE else self.workspace
+        try:
+            mlflow.set_workspace(named)
+            return getattr(self._client, method)(*names, **options)
+        except Exception as error:  # noqa: BLE001  # raised again, as what it means
+            raise translated(error, asked=method, secrets=self.secrets) from None

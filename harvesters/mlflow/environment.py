@@ -1,79 +1,143 @@
-"""The process in which MLflow's client runs: no telemetry, bounded time, no foreign credential."""
+"""The process environment that the MLflow client needs before it is imported, and its address."""
 
-import tempfile
-from collections.abc import MutableMapping
+import re
+import socket
+from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from harvesters.errors import SourceRefused
+from harvesters.errors import SourceRefused, SourceUnavailable
 from harvesters.registry import Secret
+from outbound.addresses import VARIABLE, Allowed, unwrapped
 
-# With MLflow's defaults one call blocks for minutes on a refused connection, 20 on a hanging one.
-SET: Final = {
+# The client obeys all of these: a `.netrc` entry replaces the token, a proxy answers in the
+# server's place, MLFLOW_REGISTRY_URI and MLFLOW_WORKSPACE silently read another registry.
+UNWANTED_PREFIXES: Final = (
+    "MLFLOW_", "_MLFLOW_", "DATABRICKS_", "XDG_", "MODEL_CATALOG_SECRET_",
+)  # fmt: skip
+UNWANTED: Final = {"HOME", "NETRC"}
+CLIENT: Final[Mapping[str, str]] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # it is believed up to six hours
+    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",  # another host's `{}` would be an empty registry
     "NETRC": "/dev/null",
 }
-KEPT: Final = {"MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"}  # may be shorter
-REMOVED: Final = (
-    "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_TOKEN",
-    "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_INSECURE_TLS",
-    "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_WORKSPACE",
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-    "http_proxy", "https_proxy", "all_proxy", "no_proxy",
-)  # fmt: skip
+SQLITE: Final = re.compile(r"sqlite:///file:(?P<path>/[^?#]+)\?(?P<query>[a-z=&]+)")
+READ_ONLY: Final = {"mode=ro", "uri=true"}
 
 
-def check_uri(uri: str, secret: Secret | None) -> str:
-    """A tracking URI that can be read without making anything. Raises `SourceRefused`."""
-    parts = urlsplit(uri)
-    if parts.scheme in {"http", "https"} and parts.hostname:
-        if parts.username or parts.password:
-            raise SourceRefused("the MLflow address holds a credential; name it in `credential`")
-        if secret is not None and parts.hostname != secret.host:
-            message = f"the credential is for {secret.host}, not for {parts.hostname}"
-            raise SourceRefused(message)
-        return uri.rstrip("/")
-    if parts.scheme == "sqlite":
-        return _sqlite(uri)
-    if parts.scheme == "file" and Path(parts.path).is_dir():
-        return uri
-    raise SourceRefused(
-        "settings.uri must be an http(s) address, sqlite:///file:<path>?mode=ro&uri=true of an "
-        "existing file, or file:<folder> of an existing folder"
-    )
+def prepare_environment(
+    environ: Mapping[str, str],
+    *,
+    home: str,
+    uri: str,
+    secret: Secret | None = None,
+    ca_file: str | None = None,
+) -> dict[str, str]:
+    """The environment to run the client in; pure. `home` is an empty folder.
 
-
-def _sqlite(uri: str) -> str:
-    """Only read-only file URIs: a plain URI to a missing file makes an empty registry."""
-    path, _, query = uri.removeprefix("sqlite:///").partition("?")
-    options = parse_qs(query)
-    read_only = options.get("mode") == ["ro"] and options.get("uri") == ["true"]
-    if path.startswith("file:") and read_only and Path(path.removeprefix("file:")).is_file():
-        return uri
-    raise SourceRefused("write sqlite:///file:<path of an existing file>?mode=ro&uri=true")
-
-
-def prepare(environ: MutableMapping[str, str], secret: Secret | None) -> None:
-    """Change the environment before the import of mlflow; only a secret of the source is set."""
-    for name in REMOVED:
-        environ.pop(name, None)
-    for name, value in SET.items():
-        if name not in KEPT or not environ.get(name, "").isdigit():
-            environ[name] = value
-    environ["HOME"] = tempfile.mkdtemp(prefix="model-catalog-")
-    if environ.get("MLFLOW_ALLOW_FILE_STORE") is None:
-        environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    A secret is `user:password` or a token, and goes to the host that its operator named only.
+    Raises `SourceRefused` for any other.
+    """
+    prepared = {name: text for name, text in environ.items() if not _is_unwanted(name)}
+    prepared |= {**CLIENT, "HOME": home}
+    if uri.startswith("file:"):
+        prepared["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    if ca_file is not None:
+        prepared["MLFLOW_TRACKING_SERVER_CERT_PATH"] = ca_file
     if secret is not None:
-        user, separator, password = secret.text.partition(":")
-        if separator:
-            environ["MLFLOW_TRACKING_USERNAME"] = user
-            environ["MLFLOW_TRACKING_PASSWORD"] = password
+        _check_host(uri, secret.host)
+        user, colon, password = secret.text.partition(":")
+        if colon:
+            prepared |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
         else:
-            environ["MLFLOW_TRACKING_TOKEN"] = secret.text
+            prepared["MLFLOW_TRACKING_TOKEN"] = secret.text
+    return prepared
+
+
+def check_uri(uri: object) -> str:
+    """A tracking server's address in one form. Raises `SourceRefused` for all that is none.
+
+    A database is opened read-only and a folder must exist: the client would create both.
+    """
+    if not isinstance(uri, str) or not uri.isprintable() or "\\" in uri or " " in uri:
+        raise SourceRefused("settings.uri must be the address of an MLflow server")
+    scheme = uri.partition(":")[0].lower()
+    if scheme in {"http", "https"}:
+        return _check_web(uri, scheme)
+    if scheme == "sqlite":
+        return _check_sqlite(uri)
+    if scheme == "file":
+        path = uri.removeprefix("file://")
+        if not path.startswith("/") or not Path(path).is_dir():
+            raise SourceRefused("settings.uri must name an existing folder: file:///absolute/path")
+        return uri
+    raise SourceRefused("settings.uri must be an http, https, sqlite or file address")
+
+
+def check_plain_http(uri: str, allowed: str) -> None:
+    """Plain http goes to addresses that the operator allowed only. Raises `SourceRefused`."""
+    parts = urlsplit(uri)
+    if parts.scheme != "http":
+        return
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except OSError as error:
+        message = f"{parts.hostname} has no address: {error.strerror}"
+        raise SourceUnavailable(message) from None
+    ranges = Allowed(allowed)
+    for address in {unwrapped(ip_address(str(entry[4][0]).split("%", 1)[0])) for entry in found}:
+        if address not in ranges:
+            message = (
+                f"{address} is asked over plain http; use https, or allow the address with "
+                f"{VARIABLE}={address}/{address.max_prefixlen}"
+            )
+            raise SourceRefused(message)
+
+
+def _is_unwanted(name: str) -> bool:
+    upper = name.upper()
+    return upper in UNWANTED or upper.startswith(UNWANTED_PREFIXES) or upper.endswith("_PROXY")
+
+
+def _check_web(uri: str, scheme: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise SourceRefused("settings.uri cannot be read as an address") from None
+    if "@" in parts.netloc:
+        raise SourceRefused(
+            "settings.uri holds a credential, which errors would print; name it in `credential`"
+        )
+    if not host or parts.query or parts.fragment:
+        raise SourceRefused("settings.uri must be a server's address without query and fragment")
+    shown = f"[{host}]" if ":" in host else host
+    address = f"{shown}:{port}" if port else shown
+    return f"{scheme}://{address}{parts.path.rstrip('/')}"
+
+
+def _check_sqlite(uri: str) -> str:
+    found = SQLITE.fullmatch(uri)
+    if not found or set(found["query"].split("&")) != READ_ONLY:
+        raise SourceRefused(
+            "settings.uri must open a database read-only: sqlite:///file:<path>?mode=ro&uri=true"
+        )
+    if not Path(found["path"]).is_file():
+        raise SourceRefused("settings.uri names a database file that does not exist")
+    return uri
+
+
+def _check_host(uri: str, host: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"}:
+        raise SourceRefused("a credential is for servers; this source is a file")
+    if host.lower() not in {parts.hostname, parts.netloc.lower()}:
+        message = f"the credential may go to {host} only, and the source's server is another"
+        raise SourceRefused(message)

@@ -1,7 +1,7 @@
 """Routes of tokens: making, listing and ending them."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from datetime import date, timedelta
+from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -28,12 +28,19 @@ class SourceTokenNeedsSource(Invalid):
     """
 
 
+class NamespacesForReaders(Invalid):
+    """Only a reader's token can be bound to namespaces.
+
+    Leave out `namespaces`: an admin acts everywhere, a source where its `may_name` allows.
+    """
+
+
 class TokenRequest(Closed):
-    """What a new token may do, and for how long."""
+    """What a new token may do, and for how long. Without `namespaces` a reader reads all."""
 
     role: Literal["reader", "source", "admin"]
     source: SourceName | None = None
-    namespaces: tuple[Namespace, ...] | None = None
+    namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1, max_length=100)] | None = None
     days: Annotated[int, Field(strict=True, ge=1, le=365)] | None = None
 
 
@@ -44,10 +51,24 @@ class TokenMade(Closed):
     expires_at: Instant
 
 
-@router.post(
-    "/tokens", status_code=201, responses=problems(SourceTokenNeedsSource, SourceNotFound)
-)
-@policy("tokens:write")
+class TokenShown(Closed):
+    """A token as admins see it: never its secret."""
+
+    public_id: Line
+    kind: Line
+    role: Line
+    scopes: tuple[Line, ...]
+    namespaces: tuple[Line, ...] | None
+    source: Line | None
+    created_by: Line
+    created_at: Instant
+    expires_at: Instant
+    last_used_on: date | None
+    revoked_at: Instant | None
+
+
+@router.post("/tokens", status_code=201, responses=problems(SourceTokenNeedsSource, SourceNotFound))
+@policy("tokens:make")
 def create_token(caller: Requester, asked: TokenRequest, store: Store, trace: Trace) -> TokenMade:
     """Make a token; it is answered once and stored nowhere."""
     return store.transact(lambda session: make(session, caller, asked, trace=trace))
@@ -55,9 +76,9 @@ def create_token(caller: Requester, asked: TokenRequest, store: Store, trace: Tr
 
 @router.get("/tokens")
 @policy("tokens:read")
-def list_tokens(caller: Requester, session: ReadSession) -> list[dict[str, Any]]:
+def list_tokens(caller: Requester, session: ReadSession) -> list[TokenShown]:
     """Every token with its public id; never a secret."""
-    return tokens.list_tokens(session)
+    return [TokenShown.model_validate(found) for found in tokens.list_tokens(session)]
 
 
 @router.delete("/tokens/{public_id}", status_code=204, responses=problems(tokens.TokenNotFound))
@@ -65,9 +86,7 @@ def list_tokens(caller: Requester, session: ReadSession) -> list[dict[str, Any]]
 def revoke_token(caller: Requester, public_id: str, store: Store, trace: Trace) -> None:
     """End a token at once."""
     store.transact(
-        lambda session: tokens.revoke_token(
-            session, public_id, actor=actor(caller), request=trace
-        )
+        lambda session: tokens.revoke_token(session, public_id, actor=actor(caller), request=trace)
     )
 
 
@@ -75,6 +94,8 @@ def make(session: Session, caller: Caller, asked: TokenRequest, *, trace: str) -
     """Make a token on behalf of a caller; a single-use one is spent with it."""
     if (asked.role == "source") is (asked.source is None):
         raise SourceTokenNeedsSource
+    if asked.namespaces is not None and asked.role != "reader":
+        raise NamespacesForReaders
     if asked.source is not None:
         get_source(session, asked.source)
     if caller.role == "bootstrap":

@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    "entries:read": frozenset(
-        {"entries:read", "sources:own", "sources:read", "harvests:read", "ledger:read"}
-    ),
+    "entries:read": frozenset({"entries:read", "ledger:read"}),
     "exports:read": frozenset({"exports:read"}),
     "metrics:read": frozenset({"metrics:read"}),
     "observations:write": frozenset({"observations:write", "sources:own"}),
     "decisions:write": frozenset({"decisions:write"}),
     "access:admin": frozenset(
         {
-            "sources:write", "sources:own", "sources:read", "harvests:read", "quarantine:read", "tokens:write",
-            "tokens:read", "ledger:read", "entries:reconcile",
+            "sources:write", "sources:own", "sources:read", "quarantine:read",
+            "tokens:make", "tokens:write", "tokens:read", "ledger:read", "ledger:all",
+            "entries:reconcile",
         }
     ),
+    "tokens:bootstrap": frozenset({"tokens:make"}),  # one token, and nothing beside it
 }  # fmt: skip
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "reader": frozenset({"entries:read", "exports:read", "metrics:read"}),
     "source": frozenset({"observations:write"}),
     "admin": frozenset({"entries:read", "exports:read", "metrics:read", "access:admin"}),
-    "bootstrap": frozenset({"access:admin"}),
+    "bootstrap": frozenset({"tokens:bootstrap"}),
 }
 PUBLIC: Final = "public"
 CAPABILITIES: Final = frozenset().union(*SCOPES.values(), {PUBLIC})

@@ -25,9 +25,7 @@ class TokenRow(Table, table=True):
     role: str
     scopes: list[str] = Field(sa_type=JSONB)
     namespaces: list[str] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
-    source_id: int | None = Field(
-        default=None, sa_type=sa.BigInteger, foreign_key="source.id"
-    )
+    source_id: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="source.id")
     created_by: str
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import string
 import zlib
@@ -22,7 +23,7 @@ ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercas
 PUBLIC_ID: Final = 8
 SECRET: Final = 32
 CHECK: Final = 6
-KINDS: Final = "prs"
+FORM: Final = re.compile(r"mcat([prs])_([0-9A-Za-z]{8})([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 LONGEST: Final = {"p": timedelta(days=365), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 USUAL: Final = {"p": timedelta(days=30), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 BOOTSTRAP: Final = timedelta(hours=1)
@@ -73,14 +74,20 @@ def make_token(kind: str) -> tuple[str, Presented]:
 
 def read_token(text: str) -> Presented | None:
     """The parts of a well-formed token; None for anything else, without a query."""
-    if len(text) != len("mcatp_") + PUBLIC_ID + SECRET + CHECK or not text.isascii():
+    found = FORM.fullmatch(text)
+    return _presented(found) if found else None
+
+
+def holds_token(text: str) -> bool:
+    """Does a token stand anywhere in a text?"""
+    return any(_presented(found) for found in FORM.finditer(text))
+
+
+def _presented(found: re.Match[str]) -> Presented | None:
+    kind, public_id, secret, check = found.groups()
+    if not hmac.compare_digest(_check(found[0][:-CHECK]), check):
         return None
-    body, check = text[:-CHECK], text[-CHECK:]
-    if not (body.startswith("mcat") and body[4] in KINDS and body[5] == "_"):
-        return None
-    if not hmac.compare_digest(_check(body), check):
-        return None
-    return Presented(body[4], body[6 : 6 + PUBLIC_ID], body[6 + PUBLIC_ID :])
+    return Presented(kind, public_id, secret)
 
 
 def _check(body: str) -> str:
@@ -106,7 +113,7 @@ def create_token(  # noqa: PLR0913  # what a token is
     request: str | None = None,
 ) -> tuple[str, datetime]:
     """Store a token's digest and its ledger row; answers its text and when it ends."""
-    lasts = lasts or USUAL[kind]
+    lasts = USUAL[kind] if lasts is None else lasts
     if not timedelta() < lasts <= LONGEST[kind]:
         raise TokenExpiry(asked=str(lasts))
     text, parts = make_token(kind)
@@ -121,15 +128,11 @@ def create_token(  # noqa: PLR0913  # what a token is
         "single_use": single_use,
     }
     change = Change(op, "token", actor, new=kept | {"source": source_name}, request=request)
-    source_id = None
-    if source_name is not None:
-        found = sa.select(source.c.id).where(source.c.name == source_name)
-        source_id = session.execute(found).scalar_one()
     session.execute(
         sa.insert(token).values(
             **kept,
             secret_sha256=_digest(parts.secret),
-            source_id=source_id,
+            source_id=None if source_name is None else _source_id(session, source_name),
             created_by=f"{actor.kind}:{actor.id}",
             created_at=sa.func.now(),
             change_id=record_changes(session, [change])[0],
@@ -138,8 +141,16 @@ def create_token(  # noqa: PLR0913  # what a token is
     return text, expires_at
 
 
-def find_caller(session: Session, presented: Presented) -> Caller:
-    """Who holds a token. Raises `NotAuthenticated` for unknown, wrong, ended and revoked ones."""
+def _source_id(session: Session, name: str) -> int:
+    found: int = session.execute(sa.select(source.c.id).where(source.c.name == name)).scalar_one()
+    return found
+
+
+def find_caller(session: Session, presented: Presented) -> tuple[Caller, bool]:
+    """Who holds a token, and whether its use is to be noted.
+
+    Raises `NotAuthenticated`, the same for unknown, wrong, ended and revoked ones.
+    """
     found = session.execute(
         sa.select(token, source.c.name.label("source"))
         .outerjoin_from(token, source, source.c.id == token.c.source_id)
@@ -149,9 +160,10 @@ def find_caller(session: Session, presented: Presented) -> Caller:
     matches = hmac.compare_digest(stored, _digest(presented.secret))
     if not found or not matches or found.kind != presented.kind:
         raise NotAuthenticated
-    if found.revoked_at is not None or found.expires_at <= datetime.now(UTC):
+    now = datetime.now(UTC)
+    if found.revoked_at is not None or found.expires_at <= now:
         raise NotAuthenticated
-    return Caller(
+    caller = Caller(
         kind="source" if found.source else "person",
         id=found.source or f"token:{found.public_id}",
         token=found.public_id,
@@ -160,19 +172,15 @@ def find_caller(session: Session, presented: Presented) -> Caller:
         namespaces=None if found.namespaces is None else frozenset(found.namespaces),
         source=found.source,
     )
+    return caller, found.last_used_at is None or found.last_used_at < now - USED_AT_MOST_EVERY
 
 
 def note_use(session: Session, public_id: str) -> None:
-    """Note that a token was used, at most once a minute; its own transaction, never a decision's."""
+    """Note that a token was used; whoever comes while another notes it need not wait."""
+    free = sa.select(token.c.public_id).where(token.c.public_id == public_id)
     session.execute(
         sa.update(token)
-        .where(
-            token.c.public_id == public_id,
-            sa.or_(
-                token.c.last_used_at.is_(None),
-                token.c.last_used_at < sa.func.now() - USED_AT_MOST_EVERY,
-            ),
-        )
+        .where(token.c.public_id.in_(free.with_for_update(skip_locked=True)))
         .values(last_used_at=sa.func.now())
     )
 
@@ -209,10 +217,11 @@ def list_tokens(session: Session) -> list[dict[str, Any]]:
     """Every token, newest first; never a secret."""
     columns = (
         "public_id", "kind", "role", "scopes", "namespaces", "created_by", "created_at",
-        "expires_at", "last_used_at", "revoked_at",
+        "expires_at", "revoked_at",
     )  # fmt: skip
+    used_on = sa.cast(token.c.last_used_at, sa.Date).label("last_used_on")
     query = (
-        sa.select(*(token.c[name] for name in columns), source.c.name.label("source"))
+        sa.select(*(token.c[name] for name in columns), used_on, source.c.name.label("source"))
         .outerjoin_from(token, source, source.c.id == token.c.source_id)
         .order_by(token.c.created_at.desc(), token.c.public_id)
     )

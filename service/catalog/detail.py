@@ -1,22 +1,38 @@
 """One entry in full: its facts, its identifiers, and where each field comes from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.catalog import Contender, EntryDetail, FieldProvenance
-from schemas.identifiers import Kind, encode_segment, fold_name
+from schemas.catalog import (
+    Contender,
+    FieldProvenance,
+    ModelDetail,
+    ModelFilters,
+    VersionDetail,
+    VersionFilters,
+)
+from schemas.identifiers import Kind, decode_segment, fold_name
 from service.access.policy import Caller
-from service.catalog.rows import entry_url, facts_of
-from service.catalog.select import ENTRY_COLUMNS, entry, select_entry
+from service.catalog import rows
+from service.catalog.select import (
+    bears_name,
+    entry,
+    one_snapshot,
+    parent,
+    select_models,
+    select_versions,
+    version,
+)
 from service.catalog.tables import SubjectRow
-from service.catalog.typed import TYPED
+from service.catalog.typed import reference_columns
 from service.errors import NotFound
-from service.ingest.tables import ObservationRow, ScopeRow, SightingRow, SourceRow
+from service.ingest.tables import AbsenceRow, ObservationRow, ScopeRow, SightingRow, SourceRow
 
-subject, observation, sighting, scope, source = (
-    t.__table__ for t in (SubjectRow, ObservationRow, SightingRow, ScopeRow, SourceRow)
+subject, observation, sighting, absence, scope, source = (
+    t.__table__ for t in (SubjectRow, ObservationRow, SightingRow, AbsenceRow, ScopeRow, SourceRow)
 )
 
 
@@ -35,90 +51,86 @@ class VersionNotFound(NotFound):
 
 
 def get_model(
-    session: Session, namespace: str, name: str, *, caller: Caller, provenance: bool
-) -> EntryDetail:
-    """A model by its name, compared without case."""
-    key = f"{fold_name(namespace)}/{fold_name(encode_segment(name))}"
-    row = _find(session, Kind.MODEL, entry.c.natural_key == key, caller)
+    session: Session, namespace: str, *, name: str, caller: Caller, provenance: bool
+) -> ModelDetail:
+    """A model by its name as its `url` writes it, compared without case."""
+    one_snapshot(session)
+    row = find_model(session, namespace, name=name, caller=caller)
+    shown = dict(rows.model_row(row))
+    return ModelDetail(**shown, **_beside(session, Kind.MODEL, row=row, provenance=provenance))
+
+
+def find_model(session: Session, namespace: str, *, name: str, caller: Caller) -> sa.RowMapping:
+    """The row of a model that the caller may see. Raises `ModelNotFound`."""
+    key = f"{fold_name(namespace)}/{fold_name(name)}"
+    found = select_models(ModelFilters(), visible_to=caller)
+    query = found.where(entry.c.natural_key == key, bears_name())
+    row = session.execute(query).mappings().one_or_none()
     if row is None:
         raise ModelNotFound(name=key)
-    return _detail(session, Kind.MODEL, row, provenance=provenance)
+    return row
 
 
-def get_version(  # noqa: PLR0913  # the parts of a version's address
+def get_version(  # the parts of a version's address
     session: Session,
     namespace: str,
+    *,
     name: str,
     label: str,
-    *,
     caller: Caller,
     provenance: bool,
-) -> EntryDetail:
-    """A version below its model, by number or by `@alias`."""
-    model = get_model(session, namespace, name, caller=caller, provenance=False)
-    version = TYPED[Kind.VERSION]
-    named = (
-        version.c.aliases.contains([label[1:]])
+) -> VersionDetail:
+    """A version below its model, by number or by `@alias`, as its `url` writes it."""
+    one_snapshot(session)
+    model = f"{fold_name(namespace)}/{fold_name(name)}"
+    found = select_versions(VersionFilters(), visible_to=caller).where(bears_name())
+    query = (
+        _aliased(found, model, segment=label[1:])
         if label.startswith("@")
-        else entry.c.natural_key == f"{model.name}/{fold_name(encode_segment(label))}"
+        else found.where(entry.c.natural_key == f"{model}/{fold_name(label)}")
     )
-    below = sa.and_(version.c.model_id == model.id, named, entry.c.gone_since.is_(None))
-    row = _find(session, Kind.VERSION, below, caller)
-    if row is None and not label.startswith("@"):
-        row = _find(session, Kind.VERSION, sa.and_(version.c.model_id == model.id, named), caller)
+    row = session.execute(query).mappings().first()
     if row is None:
-        raise VersionNotFound(model=model.name)
-    return _detail(session, Kind.VERSION, row, provenance=provenance)
+        find_model(session, namespace, name=name, caller=caller)
+        raise VersionNotFound(model=model)
+    shown = dict(rows.version_row(row))
+    return VersionDetail(**shown, **_beside(session, Kind.VERSION, row=row, provenance=provenance))
 
 
-def _find(
-    session: Session, kind: Kind, chosen: sa.ColumnElement[bool], caller: Caller
-) -> Any:
-    query = select_entry(kind, visible_to=caller).where(chosen, entry.c.replaced_by.is_(None))
-    return session.execute(query.limit(1)).mappings().first()
+def _aliased(found: sa.Select[Any], model: str, *, segment: str) -> sa.Select[Any]:
+    """Of several registries' versions with one alias: the highest number, unsuffixed first."""
+    named = version.c.aliases.contains([decode_segment(segment)])
+    here = sa.and_(parent.c.natural_key == model, bears_name(parent), entry.c.gone_since.is_(None))
+    order = (version.c.number_key.desc().nulls_last(), entry.c.natural_key, entry.c.id)
+    return found.where(named, here).order_by(None).order_by(*order).limit(1)
 
 
-def _detail(session: Session, kind: Kind, row: Any, *, provenance: bool) -> EntryDetail:
+def _beside(
+    session: Session, kind: Kind, *, row: sa.RowMapping, provenance: bool
+) -> dict[str, Any]:
+    """What a detail says beside its row."""
     named = session.execute(
         sa.select(subject.c.scheme, subject.c.value)
         .where(subject.c.entry_id == row["id"])
         .order_by(subject.c.scheme, subject.c.value)
     )
-    facts = facts_of(kind, row)
-    return EntryDetail(
-        **{name: row[name] for name in ENTRY_COLUMNS if name not in {"kind", "natural_key",
-                                                                     "namespace"}},
-        name=row["natural_key"],
-        url=entry_url(kind, row["natural_key"]),
-        facts=facts,
-        sources=tuple(sorted({said["source"] for said in row["statements"]})),
-        conflicts=tuple(row["conflicts"]),
-        identifiers=tuple(f"{scheme}:{value}" for scheme, value in named),
-        provenance=_provenance(session, row, facts) if provenance else None,
-    )  # fmt: skip
+    return {
+        "identifiers": tuple(f"{scheme}:{value}" for scheme, value in named),
+        "provenance": _provenance(session, kind, row=row) if provenance else None,
+    }
 
 
-def _provenance(session: Session, row: Any, facts: dict[str, Any]) -> dict[str, FieldProvenance]:
-    said = _statements(session, row)
+def _provenance(session: Session, kind: Kind, *, row: sa.RowMapping) -> dict[str, FieldProvenance]:
+    """Every field with who said it; whoever may see the entry may see all that is said of it."""
+    said, facts = _statements(session, row), rows.facts_of(kind, row)
     fields = {}
     for name, ranked in row["provenance"].items():
-        claims = [said[index] | {"value": said[index]["facts"].get(name)} for index in ranked]
-        winner, *others = [
-            {
-                "value": claim["value"],
-                "source": claim["source"],
-                "subject": claim["subject"],
-                "observed_at": claim["observed_at"],
-                "evidence": claim["evidence"],
-                "inferred": name in claim["inferred"],
-            }
-            for claim in claims
-        ]
+        winner, *others = (_claim(kind, name, said=said[index]) for index in ranked)
         fields[name] = FieldProvenance.model_validate(
             winner
             | {
-                "value": facts.get(name, winner["value"]),
-                "confirmed_at": claims[0]["confirmed_at"],
+                "value": facts[name],
+                "confirmed_at": said[ranked[0]]["confirmed_at"],
                 "conflict": name in row["conflicts"],
                 "contenders": tuple(Contender.model_validate(other) for other in others),
             }
@@ -126,21 +138,38 @@ def _provenance(session: Session, row: Any, facts: dict[str, Any]) -> dict[str, 
     return fields
 
 
-def _statements(session: Session, row: Any) -> list[dict[str, Any]]:
+def _claim(kind: Kind, name: str, *, said: Mapping[str, Any]) -> dict[str, Any]:
+    """One statement about one field; a reference is written as lists write it."""
+    value = said["facts"].get(name)
+    if name in reference_columns(kind) and isinstance(value, Mapping):
+        value = value["value"]
+    shown = {name: said[name] for name in ("source", "subject", "observed_at", "evidence")}
+    return shown | {"value": value, "inferred": name in said["inferred"]}
+
+
+def _statements(session: Session, row: sa.RowMapping) -> list[sa.RowMapping]:
     """What each source said, with its facts and the last time a full harvest confirmed it."""
+    unmissed = sa.case((absence.c.subject_id.is_(None), scope.c.full_opened_at))
     query = (
         sa.select(
             source.c.name.label("source"),
             (subject.c.scheme + ":" + subject.c.value).label("subject"),
-            observation.c["facts", "inferred", "evidence"],
+            *observation.c["facts", "inferred", "evidence"],
             sighting.c.observed_at,
-            sa.func.greatest(sighting.c.effective_at, scope.c.full_opened_at).label("confirmed_at"),
+            sa.func.greatest(sighting.c.effective_at, unmissed).label("confirmed_at"),
         )
         .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
         .join(observation, observation.c.id == sighting.c.observation_id)
         .join(source, source.c.id == sighting.c.source_id)
         .outerjoin(scope, scope.c.id == sighting.c.scope_id)
+        .outerjoin(
+            absence,
+            sa.and_(
+                absence.c.source_id == sighting.c.source_id,
+                absence.c.subject_id == sighting.c.subject_id,
+            ),
+        )
         .where(subject.c.entry_id == row["id"])
     )
-    found = {(r["source"], r["subject"]): dict(r) for r in session.execute(query).mappings()}
+    found = {(r["source"], r["subject"]): r for r in session.execute(query).mappings()}
     return [found[said["source"], said["subject"]] for said in row["statements"]]

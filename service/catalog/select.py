@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlmodel import Session
 
 from schemas.identifiers import Kind, encode_segment, fold_name
 from service.access.policy import Caller
@@ -14,31 +15,31 @@ from service.catalog.typed import TYPED, reference_columns, value_facts
 
 Condition = Callable[[Any], sa.ColumnElement[bool]]
 
-entry, link, granted, subject = (
-    t.__table__ for t in (Entry, Link, EntryNamespace, SubjectRow)
-)
+entry, link, granted, subject = (t.__table__ for t in (Entry, Link, EntryNamespace, SubjectRow))
 model, version = TYPED[Kind.MODEL], TYPED[Kind.VERSION]
 parent = entry.alias("parent")
 LAST: Final = "\U0010ffff"  # what has no name comes last
-LINKED_ROLES: Final = {"owner": "accountable", "developers": "developer"}
 
 
-def visible(caller: Caller) -> sa.ColumnElement[bool]:
+def visible(caller: Caller, of: sa.FromClause = entry) -> sa.ColumnElement[bool]:
     """What the caller may see: a namespace is the boundary, for links and counts too."""
     if caller.namespaces is None:
         return sa.true()
     allowed = sorted(caller.namespaces)
-    through = sa.exists().where(
-        granted.c.entry_id == entry.c.id, granted.c.namespace.in_(allowed)
-    )
-    own = entry.c.namespace.in_(allowed)
-    apart = entry.c.kind.in_((Kind.DATASET, Kind.REPOSITORY, Kind.BUILD, Kind.TRAINING_RUN))
-    return sa.or_(own, entry.c.kind == Kind.OWNER, sa.and_(apart, through))
+    through = sa.exists().where(granted.c.entry_id == of.c.id, granted.c.namespace.in_(allowed))
+    own = of.c.namespace.in_(allowed)
+    apart = of.c.kind.in_((Kind.DATASET, Kind.REPOSITORY, Kind.BUILD, Kind.TRAINING_RUN))
+    return sa.or_(own, of.c.kind == Kind.OWNER, sa.and_(apart, through))
 
 
-def current() -> sa.ColumnElement[bool]:
+def current(of: sa.FromClause = entry) -> sa.ColumnElement[bool]:
     """Entries that stand for themselves: not merged into another."""
-    return entry.c.merged_into.is_(None)
+    return of.c.merged_into.is_(None)
+
+
+def bears_name(of: sa.FromClause = entry) -> sa.ColumnElement[bool]:
+    """Entries that are found under their name: a replaced one has lost it."""
+    return sa.and_(of.c.merged_into.is_(None), of.c.replaced_by.is_(None))
 
 
 def _folded(names: Any) -> list[str]:
@@ -54,38 +55,41 @@ def _sources(typed: sa.Table) -> Condition:
 
 
 def _owned(values: Any) -> sa.ColumnElement[bool]:
-    return sa.exists().where(
-        link.c.entry_id == entry.c.id,
-        link.c.field == "owners",
-        sa.or_(*(_is_owner(value) for value in values)),
-    )
+    return _accountable(sa.or_(*(_is_owner(value) for value in values)))
+
+
+def _accountable(*also: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    owned = (link.c.entry_id == entry.c.id, link.c.field == "owners")
+    return sa.exists().where(*owned, link.c.role == "accountable", *also)
 
 
 def _is_owner(value: str) -> sa.ColumnElement[bool]:
-    named = link.c.attributes["owner"]["value"].astext
+    named: sa.ColumnElement[str] = link.c.attributes["owner"]["value"].astext
     return named == fold_name(value) if "@" in value else named == value
 
 
 def _owner_is(state: str) -> sa.ColumnElement[bool]:
-    stated = sa.exists().where(
-        link.c.entry_id == entry.c.id, link.c.field == "owners", link.c.role == "accountable"
-    )
-    return stated if state == "known" else ~stated
+    """Not stated is unknown; stated without anybody accountable is empty."""
+    stated = model.c.provenance.has_key("owners")
+    if state == "known":
+        return _accountable()
+    return sa.and_(stated, ~_accountable()) if state == "empty" else ~stated
 
 
-def _tagged(values: Any) -> sa.ColumnElement[bool]:
+def _tagged(typed: sa.Table) -> Condition:
     """`pii` matches `pii` and `pii=…`; `k=v` matches exactly."""
-    each = sa.func.jsonb_array_elements_text(sa.func.coalesce(model.c.tags, sa.cast([], JSONB)))
+    each = sa.func.jsonb_array_elements_text(sa.func.coalesce(typed.c.tags, sa.cast([], JSONB)))
     tag = each.table_valued("value").render_derived()
-    wanted = sa.or_(
-        *(
-            tag.c.value == value
-            if "=" in value
-            else sa.or_(tag.c.value == value, tag.c.value.startswith(f"{value}=", autoescape=True))
-            for value in values
-        )
+
+    def is_tag(value: str) -> sa.ColumnElement[bool]:
+        if "=" in value:
+            return tag.c.value == value
+        valued = tag.c.value.startswith(f"{value}=", autoescape=True)
+        return sa.or_(tag.c.value == value, valued)
+
+    return lambda values: sa.exists(
+        sa.select(1).select_from(tag).where(sa.or_(*(is_tag(value) for value in values)))
     )
-    return sa.exists(sa.select(1).select_from(tag).where(wanted))
 
 
 def _is_true(flag: sa.ColumnElement[bool]) -> Condition:
@@ -97,13 +101,13 @@ MODEL_CONDITIONS: Final[Mapping[str, Condition]] = {  # one a field of ModelFilt
     "name": lambda values: sa.func.split_part(entry.c.natural_key, "/", 2).in_(
         [fold_name(encode_segment(value)) for value in values]
     ),
-    "lifecycle": lambda values: model.c.lifecycle.in_(values),
-    "asset_kind": lambda values: model.c.asset_kind.in_(values),
-    "task": lambda values: model.c.task.in_(values),
+    "lifecycle": model.c.lifecycle.in_,
+    "asset_kind": model.c.asset_kind.in_,
+    "task": model.c.task.in_,
     "source": _sources(model),
     "owner": _owned,
     "owner__is": _owner_is,
-    "tags__has": _tagged,
+    "tags__has": _tagged(model),
     "stub": _is_true(entry.c.stub),
     "gone": _is_true(entry.c.gone_since.is_not(None)),
 }
@@ -112,19 +116,25 @@ VERSION_CONDITIONS: Final[Mapping[str, Condition]] = {
     "model": lambda values: parent.c.natural_key.in_(_folded(values)),
     "alias": lambda values: sa.or_(*(version.c.aliases.contains([value]) for value in values)),
     "source": _sources(version),
+    "tags__has": _tagged(version),
     "stub": _is_true(entry.c.stub),
     "gone": _is_true(entry.c.gone_since.is_not(None)),
 }
 ENTRY_COLUMNS: Final = (
     "id", "kind", "natural_key", "namespace", "stub", "first_seen_at", "last_changed_at",
-    "gone_since",
+    "gone_since", "replaced_by",
 )  # fmt: skip
 
 
 def select_models(filters: BaseModel, *, visible_to: Caller) -> sa.Select[Any]:
     """Select the matching models that the caller may see, by name."""
     child, below = entry.alias("child"), version.alias("below")
-    here = (below.c.model_id == entry.c.id, child.c.gone_since.is_(None))
+    here = (
+        below.c.model_id == entry.c.id,
+        child.c.gone_since.is_(None),
+        bears_name(child),
+        visible(visible_to, child),
+    )
     joined = below.join(child, child.c.id == below.c.id)
     counted = sa.select(sa.func.count()).select_from(joined).where(*here)
     newest = (
@@ -150,9 +160,7 @@ def select_versions(filters: BaseModel, *, visible_to: Caller) -> sa.Select[Any]
     return (
         select_entry(Kind.VERSION, visible_to=visible_to)
         .outerjoin(parent, parent.c.id == version.c.model_id)
-        .add_columns(
-            parent.c.natural_key.label("model"), version.c.model_id, version.c.number_key
-        )
+        .add_columns(parent.c.natural_key.label("model"), version.c.model_id)
         .where(*_conditions(filters, VERSION_CONDITIONS))
         .order_by(*VERSION_ORDER)
     )
@@ -220,3 +228,8 @@ def _label(target: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+def one_snapshot(session: Session) -> None:
+    """Let all statements of a session that has not begun see the same rows."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

@@ -35,7 +35,7 @@ class Entry(Table, table=True):
     namespace: str | None = None
     natural_key: str | None = Field(default=None, sa_type=sa.String(collation="C"))
     stub: bool = False  # only referred to so far: no source has described it
-    by_time: bool = False  # a later confirmation could decide a field otherwise
+    by_time: bool = False  # a later confirmation could change whom a reference means
     first_seen_at: datetime = Field(sa_type=Timestamp)
     last_changed_at: datetime = Field(sa_type=Timestamp)
     gone_since: datetime | None = Field(default=None, sa_type=Timestamp)

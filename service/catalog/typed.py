@@ -1,4 +1,4 @@
-"""One typed table a kind, its columns derived from the kind's facts, so that none can be missing."""
+"""One typed table a kind; its columns derive from the kind's facts, so that none is missing."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -115,9 +115,7 @@ def _keys(kind: Kind) -> Iterator[sa.Column[Any]]:
 
 
 def _column_type(annotation: Any) -> sa.types.TypeEngine[Any]:
-    found = {
-        kept for leaf in _leaves(annotation) if (kept := _scalar(leaf)) is not None
-    }
+    found = {kept for leaf in _leaves(annotation) if (kept := _scalar(leaf)) is not None}
     if len(found) == 1 and found <= set(SCALARS):
         return SCALARS[found.pop()]
     return JSONB(none_as_null=True)

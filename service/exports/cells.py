@@ -2,21 +2,35 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
 LITERALS: Final = frozenset({"unknown", "not_applicable", "withheld"})
 UNKNOWN: Final = "unknown"
 ONE_OF: Final = "one of "
-STARTS: Final = frozenset("=+-@") | frozenset("＝＋－＠−")
+STARTS: Final = frozenset(
+    "=+-@\uff1d\uff0b\uff0d\uff20\u2212"
+)  # full width too, and the minus sign
 COMMANDS: Final = frozenset("\t\r\n\0")
 
 
 class NotStated:
     """Marks a fact that no source states; stated empty is None."""
+
+
+EXACT: Final[tuple[tuple[type, Callable[[Any], str]], ...]] = (  # nobody's text: nothing would run
+    (NoneType, lambda _: ""),
+    (bool, lambda value: "true" if value else "false"),  # before int, which it is too
+    (int, str),
+    (float, lambda value: f"{Decimal(str(value)):f}"),
+    (Decimal, lambda value: f"{value:f}"),
+    (datetime, lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+    (UUID, str),
+)
 
 
 def cell(value: Any, *, raw: bool = False) -> str:
@@ -26,22 +40,18 @@ def cell(value: Any, *, raw: bool = False) -> str:
     """
     if value is NotStated:
         return UNKNOWN
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float | Decimal):
-        return f"{Decimal(str(value)):f}"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, UUID):
-        return str(value)
+    for kind, written in EXACT:
+        if isinstance(value, kind):
+            return written(value)
     if isinstance(value, Mapping) and value.keys() == {"one_of"}:
-        return ONE_OF + _joined(value["one_of"])
-    text = _joined(value) if isinstance(value, list | tuple) else str(value)
+        return ONE_OF + _unix(_joined(value["one_of"]))
+    text = _unix(_joined(value) if isinstance(value, list | tuple) else str(value))
     return text if raw else neutral(text)
+
+
+def _unix(text: str) -> str:
+    """Every line end as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _joined(items: Any) -> str:
@@ -50,25 +60,18 @@ def _joined(items: Any) -> str:
 
 
 def neutral(text: str) -> str:
-    """One apostrophe before what a spreadsheet would run, or would take for one of our words."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n") if not _begins_bare(text) else text
+    """One apostrophe before what a spreadsheet would run, or would take for one of our words.
+
+    The test looks past apostrophes, so that under the same test an importer takes one off again.
+    """
     return f"'{text}" if _would_run(text) or _is_literal(text) else text
 
 
-def _begins_bare(text: str) -> bool:
-    return bool(text.lstrip("'")[:1] in COMMANDS and text.lstrip("'"))
-
-
 def _would_run(text: str) -> bool:
-    bare = text.lstrip("'")
-    if bare[:1] and bare[0] in COMMANDS:
+    if text.lstrip("'")[:1] in COMMANDS:
         return True
-    for character in text:
-        if character in STARTS:
-            return True
-        if character != "'" and not character.isspace() and not _invisible(character):
-            return False
-    return False
+    shown = (c for c in text if c != "'" and not c.isspace() and not _invisible(c))
+    return next(shown, "") in STARTS
 
 
 def _invisible(character: str) -> bool:

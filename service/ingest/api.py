@@ -1,9 +1,11 @@
 """Routes of the way in: harvests, sightings, observations, and a single pushed batch."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from functools import partial
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
@@ -18,15 +20,14 @@ from schemas.harvest import (
 from schemas.observation import Receipt, SightingBatch, Wanted
 from schemas.strict import Closed
 from service.access.policy import Caller
-from service.db import ReadSession, Store
+from service.db import Store
 from service.errors import ForeignSource, Invalid, TooLarge, problems
 from service.ingest import close, harvests, sightings
-from service.ingest.dryrun import plan_batch
-from service.ingest.ingest import record_batch
-from service.ingest.project import Cause
+from service.ingest.dryrun import record_harvested
+from service.ingest.ingest import push_batch
 from service.ingest.sources import SourceFacts, get_source
 from service.invalid import field_problems, invalid
-from service.ledger.change import Actor
+from service.ledger.change import Actor, Cause
 from service.loader import load_json
 from service.routing import (
     BATCH_BYTES,
@@ -39,6 +40,9 @@ from service.routing import (
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"], route_class=CatalogRoute)
 Read = TypeVar("Read", bound=BaseModel)
+Done = TypeVar("Done")
+FIRST: Final = "0"  # ids begin at 1
+LONGER: Final = sa.text("SET LOCAL statement_timeout = '30s'")  # a batch is more than a question
 OVER = problems(harvests.HarvestNotFound, harvests.HarvestOver)
 
 
@@ -51,7 +55,7 @@ class DryRun(Closed):
 class PageAfter(Closed):
     """Where the next page begins."""
 
-    page_token: Annotated[str, Query(pattern=r"^\d{1,18}$")] = "0"
+    page_token: Annotated[str, Query(pattern=r"^\d{1,18}$")] = FIRST
 
 
 @router.post(
@@ -66,26 +70,16 @@ def open_harvest(
     store: Store,
 ) -> HarvestOpened:
     """Begin a harvest of one scope under the client's id."""
-    return store.transact(
-        lambda session: harvests.open_harvest(
-            session, own_source(session, caller, source), asked, dry_run=query.dry_run
-        )
-    )
+    begin = partial(harvests.open_harvest, asked=asked, dry_run=query.dry_run)
+    return for_source(store, caller, begin, named=source)
 
 
 @router.post("/harvests/{harvest}/sightings", responses=OVER)
 @policy("observations:write", max_body=BATCH_BYTES)
 def post_sightings(caller: Requester, harvest: UUID, body: BatchBody, store: Store) -> Wanted:
     """Say what a full sweep saw; answers which observations are wanted."""
-    batch = read_body(SightingBatch, body)
-    return in_harvest(
-        store,
-        caller,
-        harvest,
-        lambda session, source, opened: sightings.record_sightings(
-            session, source, opened, sightings=batch.sightings
-        ),
-    )
+    seen = read_body(SightingBatch, body).sightings
+    return in_harvest(store, caller, harvest, partial(sightings.record_sightings, sightings=seen))
 
 
 @router.post("/harvests/{harvest}/observations", responses=OVER)
@@ -94,48 +88,36 @@ def post_observations(
     caller: Requester, harvest: UUID, body: BatchBody, store: Store, trace: Trace
 ) -> Receipt:
     """Record a batch of a harvest; bad observations are refused one by one."""
-    documents = read_documents(body)
-
-    def record(session: Session, source: SourceFacts, opened: harvests.OpenedHarvest) -> Receipt:
-        cause = Cause(actor_of(caller), source.name, opened.id, trace)
-        if opened.dry_run:
-            return plan_batch(
-                session, documents, source=source, cause=cause, opened=opened
-            ).receipt
-        return record_batch(
-            session, documents, source=source, cause=cause, opened=opened
-        ).receipt
-
+    cause = cause_of(caller, trace, harvest)
+    record = partial(record_harvested, documents=read_documents(body), cause=cause)
     return in_harvest(store, caller, harvest, record)
 
 
 @router.get("/harvests/{harvest}/unseen", responses=OVER)
 @policy("observations:write")
 def list_unseen(
-    caller: Requester, harvest: UUID, query: Annotated[PageAfter, Query()], session: ReadSession
+    caller: Requester, harvest: UUID, query: Annotated[PageAfter, Query()], store: Store
 ) -> SubjectPage:
     """Live subjects of the scope that the sweep has not seen: ask the source for each by name."""
-    opened = opened_harvest(session, caller, harvest)
-    return sightings.unseen_page(session, opened, after=int(query.page_token))
+    page = partial(sightings.unseen_page, after=int(query.page_token))
+    return in_harvest(store, caller, harvest, page)
 
 
 @router.get("/harvests/{harvest}/known", responses=OVER)
 @policy("observations:write")
 def list_known(
-    caller: Requester, harvest: UUID, query: Annotated[PageAfter, Query()], session: ReadSession
+    caller: Requester, harvest: UUID, query: Annotated[PageAfter, Query()], store: Store
 ) -> SubjectPage:
     """All live subjects of the scope with digest and marker."""
-    opened = opened_harvest(session, caller, harvest)
-    return sightings.known_page(session, opened, after=int(query.page_token))
+    page = partial(sightings.known_page, after=int(query.page_token))
+    return in_harvest(store, caller, harvest, page)
 
 
 @router.post("/harvests/{harvest}:heartbeat", responses=OVER)
 @policy("observations:write")
 def extend_lease(caller: Requester, harvest: UUID, store: Store) -> HarvestOpened:
     """Keep a harvest alive while its source is slow."""
-    return in_harvest(
-        store, caller, harvest, lambda session, _, opened: harvests.alive(session, opened)
-    )
+    return in_harvest(store, caller, harvest, harvests.alive)
 
 
 @router.post("/harvests/{harvest}:close", responses=OVER)
@@ -144,14 +126,9 @@ def close_harvest(
     caller: Requester, harvest: UUID, body: BatchBody, store: Store, trace: Trace
 ) -> HarvestReport:
     """End a harvest; a complete full one decides what is absent."""
-    asked = read_body(CloseHarvest, body)
-
-    def end(session: Session) -> HarvestReport:
-        source = own_source(session, caller, caller.source or "")
-        cause = Cause(actor_of(caller), source.name, harvest, trace)
-        return close.close_harvest(session, source, harvest, asked=asked, cause=cause)
-
-    return store.transact(end)
+    asked, cause = read_body(CloseHarvest, body), cause_of(caller, trace, harvest)
+    end = partial(close.close_harvest, harvest_id=harvest, asked=asked, cause=cause)
+    return for_source(store, caller, end)
 
 
 @router.post("/sources/{source}/observations")
@@ -160,44 +137,52 @@ def push_observations(
     caller: Requester, source: str, body: BatchBody, store: Store, trace: Trace
 ) -> Receipt:
     """Record one batch without a harvest: what a deploy script posts with curl."""
-    documents = read_documents(body)
-
-    def record(session: Session) -> Receipt:
-        speaking = own_source(session, caller, source)
-        if not speaking.enabled:
-            raise harvests.SourceDisabled(source=source)
-        cause = Cause(actor_of(caller), speaking.name, None, trace)
-        return record_batch(session, documents, source=speaking, cause=cause).receipt
-
-    return store.transact(record)
+    documents, cause = read_documents(body), cause_of(caller, trace)
+    push = partial(push_batch, documents=documents, cause=cause)
+    return for_source(store, caller, push, named=source)
 
 
-def own_source(session: Session, caller: Caller, source: str) -> SourceFacts:
+def own_source(session: Session, caller: Caller, named: str | None = None) -> SourceFacts:
     """The caller's source; the token carries it, a path or body cannot name another."""
-    if caller.source != source:
-        raise ForeignSource(detail=f"This one speaks for {caller.source}.", asked=source)
-    return get_source(session, source)
+    asked = named if named is not None else caller.source or ""
+    if caller.source != asked:
+        raise ForeignSource(detail=f"This one speaks for {caller.source}.", asked=asked)
+    return get_source(session, asked)
 
 
-def opened_harvest(session: Session, caller: Caller, harvest: UUID) -> harvests.OpenedHarvest:
-    """An open harvest of the caller's source, only read."""
-    source = own_source(session, caller, caller.source or "")
-    return harvests.as_opened(harvests.find_harvest(session, source, harvest))
+def for_source(
+    store: Store,
+    caller: Caller,
+    work: Callable[[Session, SourceFacts], Done],
+    *,
+    named: str | None = None,
+) -> Done:
+    """Do one thing in the name of the caller's source, repeated when others were faster."""
+
+    def unit(session: Session) -> Done:
+        session.execute(LONGER)
+        return work(session, own_source(session, caller, named))
+
+    return store.transact(unit)
 
 
 def in_harvest(
     store: Store,
     caller: Caller,
     harvest: UUID,
-    work: Callable[[Session, SourceFacts, harvests.OpenedHarvest], Any],
-) -> Any:
+    work: Callable[[Session, harvests.OpenedHarvest], Done],
+) -> Done:
     """Do one step of a harvest: locked, its lease extended, repeated when others were faster."""
 
-    def step(session: Session) -> Any:
-        source = own_source(session, caller, caller.source or "")
-        return work(session, source, harvests.lock_harvest(session, source, harvest))
+    def step(session: Session, source: SourceFacts) -> Done:
+        return work(session, harvests.lock_harvest(session, source, harvest_id=harvest))
 
-    return store.transact(step)
+    return for_source(store, caller, step)
+
+
+def cause_of(caller: Caller, trace: str, harvest: UUID | None = None) -> Cause:
+    """Why entries change, for the ledger: what the caller's source posted."""
+    return Cause(actor_of(caller), caller.source, harvest, trace)
 
 
 def actor_of(caller: Caller) -> Actor:
@@ -217,8 +202,10 @@ def read_documents(body: bytes) -> list[Any]:
     """The records of a batch, each still unread: one bad record must not refuse the others."""
     batch = load_json(body)
     documents = batch.get("observations") if isinstance(batch, dict) else None
-    if not isinstance(batch, dict) or batch.keys() - {"observations"} or not isinstance(
-        documents, list
+    if (
+        not isinstance(batch, dict)
+        or batch.keys() - {"observations"}
+        or not isinstance(documents, list)
     ):
         wrong = {"loc": ("observations",), "msg": "must be a list of observations", "type": ""}
         raise Invalid(*field_problems([wrong]))

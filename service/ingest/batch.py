@@ -7,9 +7,18 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from schemas.facts import ModelFacts
-from schemas.identifiers import SCHEMES, Identifier, Kind, natural_name, source_of
-from schemas.observation import Observation, Refusal, parse_observation
+from schemas.identifiers import (
+    SCHEMES,
+    Identifier,
+    Kind,
+    fold_name,
+    natural_name,
+    source_of,
+    split_natural_name,
+)
+from schemas.observation import Observation, Refusal, contract_of, parse_observation
 from service.ingest.sources import SourceFacts
+from service.invalid import document_pointer, field_problems
 
 NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 
@@ -17,7 +26,7 @@ NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kin
 class Item(NamedTuple):
     """One readable observation of a batch, with what the service computes from it."""
 
-    index: int
+    position: int
     observation: Observation
     digest: str
     claims: tuple[Identifier, ...]  # the subject, what it is the same as, its natural name
@@ -38,7 +47,7 @@ class Item(NamedTuple):
         return getattr(self.observation.facts, "created_at", None)
 
 
-class Refused(Exception):  # noqa: N818  # travels inside this module only
+class Refused(Exception):  # travels inside this module only
     """One record is refused."""
 
     def __init__(self, code: str, message: str, *, pointer: str = "") -> None:
@@ -47,9 +56,7 @@ class Refused(Exception):  # noqa: N818  # travels inside this module only
         self.code, self.pointer = code, pointer
 
 
-def read_batch(
-    documents: Sequence[Any], source: SourceFacts
-) -> tuple[list[Item], list[Refusal]]:
+def read_batch(documents: Sequence[Any], source: SourceFacts) -> tuple[list[Item], list[Refusal]]:
     """Validate every record by itself: one that cannot be read never blocks the others."""
     items, refusals = [], []
     for index, document in enumerate(documents):
@@ -57,7 +64,7 @@ def read_batch(
             observation = parse_observation(document)
             claims = _claims(observation, source)
         except ValidationError as error:
-            refusals.append(_invalid(index, document, error))
+            refusals.append(_invalid(index, document, error=error))
         except Refused as refused:
             refusals.append(
                 Refusal(
@@ -88,14 +95,24 @@ def _claims(observation: Observation, source: SourceFacts) -> tuple[Identifier, 
         value = natural_name(facts.namespace, facts.name)
         claims.append(Identifier(kind=Kind.MODEL, scheme="name", value=value))
     for position, claim in enumerate(claims):
-        if is_natural(claim) and not source.may_claim(claim):
-            raise Refused(
-                "namespace_not_allowed",
-                f"source {source.name} may not name anything in this namespace; an admin can add "
-                "it to the source's may_name",
-                pointer=_where(position, observation),
-            )
+        if is_natural(claim):
+            namespace, _ = split_natural_name(claim.value)
+            _check_namespace(namespace, source, pointer=_where(position, observation))
+    if isinstance(facts, ModelFacts) and facts.namespace and not facts.name:
+        _check_namespace(facts.namespace, source)  # another statement may add the name
     return tuple(dict.fromkeys(claims))
+
+
+def _check_namespace(
+    namespace: str, source: SourceFacts, *, pointer: str = "/facts/namespace"
+) -> None:
+    if fold_name(namespace) not in source.may_name:
+        raise Refused(
+            "namespace_not_allowed",
+            f"source {source.name} may not name anything in this namespace; an admin can add it to "
+            "the source's may_name",
+            pointer=pointer,
+        )
 
 
 def is_natural(identifier: Identifier) -> bool:
@@ -116,23 +133,19 @@ def _where(position: int, observation: Observation) -> str:
     return "/facts/namespace"
 
 
-def _invalid(index: int, document: Any, error: ValidationError) -> Refusal:
+def _invalid(index: int, document: Any, *, error: ValidationError) -> Refusal:
     """Name the first thing that is wrong, by its place; never what stood there."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    first, kind = details[0], details[0]["type"]
+    (problem,) = field_problems([first], model=contract_of(document))
     known = {"extra_forbidden": "unknown_fact", "missing": "missing"}
-    pointer = "".join(f"/{_escaped(str(part))}" for part in first["loc"])
     return Refusal(
         index=index,
         subject=_readable_subject(document),
-        pointer=pointer[:500],
-        code=known.get(first["type"], "invalid"),
-        message=first["msg"].removeprefix("Value error, "),
+        pointer=document_pointer(first["loc"]),
+        code=known.get(kind, "invalid"),
+        message=f"{problem.message}. {problem.fix}" if problem.fix else problem.message,
     )
-
-
-def _escaped(part: str) -> str:
-    shown = part.encode("ascii", "backslashreplace").decode()[:100]
-    return shown.replace("~", "~0").replace("/", "~1")
 
 
 def _readable_subject(document: Any) -> Identifier | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,21 +11,31 @@ from sqlmodel import Session
 from schemas.facts import merge_rules
 from schemas.identifiers import SCHEMES, Identifier, Kind, natural_name
 from schemas.strict import instant_text
+from service.catalog.desired import Standing
 from service.catalog.tables import Entry, SubjectRow
+from service.db import Timestamp
 from service.ingest.absence import is_gone
+from service.ingest.record import sighted_at
 from service.ingest.sources import SourceFacts
 from service.ingest.tables import (
     AbsenceRow,
+    HarvestRow,
+    IdentityDecision,
     ObservationRow,
     ScopeRow,
+    SeenRow,
     SightingRow,
 )
 from service.reconcile import Folded, Statement, reconcile
 
-entry, subject, sighting, observation, absence, scope = (
+entry, subject, sighting, observation, absence, scope, decision, harvest, seen = (
     table.__table__
-    for table in (Entry, SubjectRow, SightingRow, ObservationRow, AbsenceRow, ScopeRow)
-)
+    for table in (
+        Entry, SubjectRow, SightingRow, ObservationRow, AbsenceRow, ScopeRow, IdentityDecision,
+        HarvestRow, SeenRow,
+    )
+)  # fmt: skip
+SAID_ORDER: Final = ("entry_id", "source_id", "scheme", "value", "observed_at", "digest")
 
 
 class Said(NamedTuple):
@@ -37,24 +47,11 @@ class Said(NamedTuple):
     value: str
     digest: str
     observed_at: datetime
-    when: datetime
+    since: datetime
+    confirmed: datetime
     facts: Mapping[str, Any]
     inferred: Sequence[str]
     gone_since: datetime | None
-
-
-class Standing(NamedTuple):
-    """The parent row of an entry as it stands."""
-
-    id: UUID
-    kind: str
-    namespace: str | None
-    natural_key: str | None
-    stub: bool
-    by_time: bool
-    gone_since: datetime | None
-    merged_into: UUID | None
-    replaced_by: UUID | None
 
 
 class Reconciled(NamedTuple):
@@ -67,14 +64,14 @@ class Reconciled(NamedTuple):
     namespaces: frozenset[str]  # of the statements: for kinds without a namespace of their own
 
     @property
-    def natural_key(self) -> str | None:
-        """The name that the entry's facts give it, where they do; else the one it has."""
+    def stated_name(self) -> str | None:
+        """The natural name that the entry's facts give it; only a model states its own."""
         if self.standing.kind != Kind.MODEL or not {"namespace", "name"} <= self.fields.keys():
-            return self.standing.natural_key
+            return None
         namespace, name = self.fields["namespace"].value, self.fields["name"].value
         if isinstance(namespace, str) and isinstance(name, str):
             return natural_name(namespace, name)
-        return self.standing.natural_key
+        return None
 
 
 def fold_entries(
@@ -90,16 +87,12 @@ def fold_entries(
     said: dict[UUID, list[Said]] = {}
     for row in session.execute(_select_said(wanted)):
         said.setdefault(row.entry_id, []).append(Said(*row))
-    return [
-        _fold(Standing(*row), said.get(row.id, []), sources=sources) for row in standing.all()
-    ]
+    return [_fold(Standing(*row), said.get(row.id, []), sources=sources) for row in standing.all()]
 
 
-def _select_said(entries: Sequence[UUID]) -> sa.Select[Any]:
-    confirmed = sa.case(
-        (absence.c.subject_id.is_(None), scope.c.full_opened_at), else_=sighting.c.effective_at
-    )
-    return (
+def _select_said(entries: Sequence[UUID]) -> sa.CompoundSelect[Any]:
+    """What is current about the subjects of entries, and the last about those that left them."""
+    current: sa.Select[Any] = (
         sa.select(
             subject.c.entry_id,
             sighting.c.source_id,
@@ -107,7 +100,8 @@ def _select_said(entries: Sequence[UUID]) -> sa.Select[Any]:
             subject.c.value,
             sighting.c.digest,
             sighting.c.observed_at,
-            sa.func.greatest(sighting.c.effective_at, confirmed),
+            sighting.c.effective_at,
+            sighted_at(absence).label("confirmed"),
             observation.c.facts,
             observation.c.inferred,
             absence.c.gone_since,
@@ -123,46 +117,86 @@ def _select_said(entries: Sequence[UUID]) -> sa.Select[Any]:
             ),
         )
         .where(subject.c.entry_id.in_(entries))
-        .order_by(subject.c.entry_id, sighting.c.source_id, subject.c.scheme, subject.c.value)
+    )
+    return sa.union_all(current, _select_left(entries)).order_by(*SAID_ORDER)
+
+
+def _select_left(entries: Sequence[UUID]) -> sa.Select[Any]:
+    """A replaced subject took its identifier along; what it last said stays, as of something gone.
+
+    So the old entry keeps its facts: its reviews cover what they saw.
+    """
+    last = (
+        sa.func.jsonb_to_recordset(decision.c.evidence["last"])
+        .table_valued(
+            sa.column("observation_id", sa.BigInteger), sa.column("effective_at", Timestamp),
+            name="last",
+        )
+        .render_derived(with_types=True)
+    )  # fmt: skip
+    return (
+        sa.select(
+            decision.c.other_id,
+            observation.c.source_id,
+            subject.c.scheme,
+            subject.c.value,
+            observation.c.digest,
+            observation.c.observed_at,
+            last.c.effective_at,
+            last.c.effective_at,
+            observation.c.facts,
+            observation.c.inferred,
+            sa.cast(decision.c.evidence["until"].astext, Timestamp),
+        )
+        .select_from(decision)
+        .join(last, sa.true())
+        .join(observation, observation.c.id == last.c.observation_id)
+        .join(subject, subject.c.id == observation.c.subject_id)
+        .where(decision.c.op == "replaced", decision.c.other_id.in_(entries))
     )
 
 
 def _fold(
     standing: Standing, said: Sequence[Said], *, sources: Mapping[int, SourceFacts]
 ) -> Reconciled:
-    """Live statements count; when all are gone, the last facts stay."""
+    """Live statements count; when the entry is retired, the last facts stay."""
     kind = Kind(standing.kind)
+    vital = [one for one in said if SCHEMES[kind][one.scheme].keeps_alive]
+    gone = [one.gone_since for one in vital]
+    retired = bool(vital) and all(gone)
     live = [one for one in said if one.gone_since is None]
     speaking = tuple(
-        sorted(live or said, key=lambda one: (sources[one.source].name, one.scheme, one.value))
+        sorted(
+            said if retired else live or said,
+            key=lambda one: (sources[one.source].name, one.scheme, one.value, one.digest),
+        )
     )
     ranks = {source.name: source for source in sources.values()}
     fields = reconcile(
-        [_statement(kind, one, sources[one.source].name) for one in speaking],
+        [_statement(kind, one, source=sources[one.source].name) for one in speaking],
         merge_rules(kind),
         precedence=lambda source, field: ranks[source].rank(field),
     )
-    vital = [one for one in said if SCHEMES[kind][one.scheme].keeps_alive]
-    gone = [one.gone_since for one in vital]
     return Reconciled(
         standing,
         speaking,
         fields,
-        max(moment for moment in gone if moment) if vital and all(gone) else None,
+        max(moment for moment in gone if moment) if retired else None,
         frozenset(
             sources[one.source].namespace_of(
-                Identifier(kind=kind, scheme=one.scheme, value=one.value)
+                Identifier.model_construct(kind=kind, scheme=one.scheme, value=one.value)
             )
             for one in speaking
         ),
     )
 
 
-def _statement(kind: Kind, one: Said, source: str) -> Statement:
+def _statement(kind: Kind, one: Said, *, source: str) -> Statement:
     return Statement(
         source,
         one.facts,
-        one.when,
+        one.since,
+        confirmed=one.confirmed,
         digest=one.digest,
         subject=f"{kind}:{one.scheme}:{one.value}",
         inferred=frozenset(one.inferred),
@@ -183,10 +217,20 @@ def statements_of(reconciled: Reconciled, sources: Mapping[int, SourceFacts]) ->
 
 
 def refold_by_time(scope_id: int) -> sa.Select[Any]:
-    """Entries of a scope whose fields a later confirmation may decide otherwise."""
+    """Entries whose references may mean something else once a scope's open harvest is over.
+
+    Of subjects that the scope has, and of those that become its own because the harvest saw them.
+    """
+    open_ones = sa.select(harvest.c.id).where(
+        harvest.c.scope_id == scope_id, harvest.c.closed_at.is_(None)
+    )
+    seen_now = sa.exists().where(
+        seen.c.subject_id == sighting.c.subject_id, seen.c.harvest_id.in_(open_ones)
+    )
     return (
         sa.select(entry.c.id)
         .join_from(entry, subject, subject.c.entry_id == entry.c.id)
         .join(sighting, sighting.c.subject_id == subject.c.id)
-        .where(sighting.c.scope_id == scope_id, entry.c.by_time, ~is_gone(sighting))
+        .where(entry.c.by_time, ~is_gone(sighting))
+        .where(sa.or_(sighting.c.scope_id == scope_id, seen_now))
     )

@@ -18,9 +18,7 @@ from service.ingest.tables import HarvestRow, PlanRow, ScopeRow, SeenRow
 LEASE: Final = timedelta(minutes=5)
 LIMITS: Final = Limits()
 
-harvest, scope, seen, plan = (
-    table.__table__ for table in (HarvestRow, ScopeRow, SeenRow, PlanRow)
-)
+harvest, scope, seen, plan = (table.__table__ for table in (HarvestRow, ScopeRow, SeenRow, PlanRow))
 
 
 class HarvestNotFound(NotFound):
@@ -34,6 +32,13 @@ class HarvestRunning(Conflict):
     """Another harvest of this scope is running.
 
     Wait until its lease ends, which `detail` names, or until it closes.
+    """
+
+
+class HarvestIdTaken(Conflict):
+    """This id names another harvest.
+
+    Make a new UUID of version 7 for each harvest; the same id is only for repeating a request.
     """
 
 
@@ -52,9 +57,10 @@ class SourceDisabled(Conflict):
 
 
 class OpenedHarvest(NamedTuple):
-    """An open harvest, locked, and the scope it reads."""
+    """An open harvest, locked, and the scope of a source that it reads."""
 
     id: UUID
+    source: SourceFacts
     scope_id: int
     scope: str
     coverage: Coverage
@@ -64,27 +70,25 @@ class OpenedHarvest(NamedTuple):
 
 
 def open_harvest(
-    session: Session, source: SourceFacts, asked: OpenHarvest, *, dry_run: bool
+    session: Session, source: SourceFacts, *, asked: OpenHarvest, dry_run: bool
 ) -> HarvestOpened:
     """Begin a harvest under the client's id; the same id answers the same again.
 
-    Raises `HarvestRunning` while another one of the scope holds the lease.
+    Raises `HarvestRunning` while another one of the scope holds the lease, `HarvestIdTaken` when
+    the id is that of something else, `HarvestOver` when the harvest has ended.
     """
     if not source.enabled:
         raise SourceDisabled(source=source.name)
-    scope_id = _scope(session, source, asked.scope)
+    scope_id = _scope(session, source, name=asked.scope)
+    _expire(session, scope_id)
     found = session.execute(_select(asked.harvest)).mappings().one_or_none()
     if found is not None:
-        if found["scope_id"] != scope_id or found["coverage"] != asked.coverage:
-            raise HarvestOver(harvest=asked.harvest)
-        return _opened(session, found)
-    if not dry_run:
-        _expire(session, scope_id)
-        if running := _running(session, scope_id):
-            until = instant_text(running.lease_until)
-            raise HarvestRunning(
-                detail=f"Harvest {running.id} holds the lease until {until}.", until=until
-            )
+        return _opened_before(session, found, asked=(scope_id, asked.coverage, dry_run))
+    if not dry_run and (running := _running(session, scope_id)):
+        until = instant_text(running.lease_until)
+        raise HarvestRunning(
+            detail=f"Harvest {running.id} holds the lease until {until}.", until=until
+        )
     session.execute(
         sa.insert(harvest).values(
             id=asked.harvest,
@@ -99,12 +103,12 @@ def open_harvest(
     return _opened(session, session.execute(_select(asked.harvest)).mappings().one())
 
 
-def lock_harvest(session: Session, source: SourceFacts, harvest_id: UUID) -> OpenedHarvest:
+def lock_harvest(session: Session, source: SourceFacts, *, harvest_id: UUID) -> OpenedHarvest:
     """Lock an open harvest and extend its lease: every request is a heartbeat.
 
     Raises `HarvestNotFound` for another source's, `HarvestOver` when it is closed or expired.
     """
-    found = find_harvest(session, source, harvest_id, lock=True)
+    found = find_harvest(session, source, harvest_id=harvest_id, lock=True)
     if found["closed_at"] is not None or found["lease_until"] < found["now"]:
         raise HarvestOver(harvest=harvest_id)
     session.execute(
@@ -112,11 +116,11 @@ def lock_harvest(session: Session, source: SourceFacts, harvest_id: UUID) -> Ope
         .where(harvest.c.id == harvest_id)
         .values(lease_until=sa.func.clock_timestamp() + LEASE)
     )
-    return as_opened(found)
+    return as_opened(found, source)
 
 
 def find_harvest(
-    session: Session, source: SourceFacts, harvest_id: UUID, *, lock: bool = False
+    session: Session, source: SourceFacts, *, harvest_id: UUID, lock: bool = False
 ) -> Any:
     """A harvest of this source with its scope, closed or not."""
     query = _select(harvest_id).where(scope.c.source_id == source.id)
@@ -128,10 +132,11 @@ def find_harvest(
     return found
 
 
-def as_opened(found: Any) -> OpenedHarvest:
+def as_opened(found: Any, source: SourceFacts) -> OpenedHarvest:
     """The columns that the way in needs."""
     return OpenedHarvest(
         found["id"],
+        source,
         found["scope_id"],
         found["scope"],
         Coverage(found["coverage"]),
@@ -167,31 +172,35 @@ def _select(harvest_id: UUID) -> sa.Select[Any]:
     )
 
 
-def _scope(session: Session, source: SourceFacts, name: str) -> int:
+def _scope(session: Session, source: SourceFacts, *, name: str) -> int:
     """The scope's row, made when it is first harvested and locked either way."""
-    session.execute(
-        insert(scope).values(source_id=source.id, name=name).on_conflict_do_nothing()
-    )
+    session.execute(insert(scope).values(source_id=source.id, name=name).on_conflict_do_nothing())
     found: int = session.execute(
         sa.select(scope.c.id)
         .where(scope.c.source_id == source.id, scope.c.name == name)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).scalar_one()
     return found
 
 
 def _expire(session: Session, scope_id: int) -> None:
-    """A harvest that was never closed failed when its lease ended: nothing retired, cursor kept."""
-    over = session.execute(
-        sa.update(harvest)
+    """A harvest that was never closed failed when its lease ended: nothing retired, cursor kept.
+
+    One that somebody has locked is in use, and lives: a close locks the harvest, then the scope.
+    """
+    idle = (
+        sa.select(harvest.c.id)
         .where(
             harvest.c.scope_id == scope_id,
             harvest.c.closed_at.is_(None),
             harvest.c.lease_until < sa.func.clock_timestamp(),
         )
-        .values(
-            closed_at=harvest.c.lease_until, outcome=Outcome.FAILED.value
-        )
+        .with_for_update(skip_locked=True)
+    )
+    over = session.execute(
+        sa.update(harvest)
+        .where(harvest.c.id.in_(idle))
+        .values(closed_at=harvest.c.lease_until, outcome=Outcome.FAILED.value)
         .returning(harvest.c.id)
     )
     for (harvest_id,) in over.all():
@@ -206,6 +215,16 @@ def _running(session: Session, scope_id: int) -> Any:
             ~harvest.c.dry_run,
         )
     ).first()
+
+
+def _opened_before(
+    session: Session, found: Any, *, asked: tuple[int, Coverage, bool]
+) -> HarvestOpened:
+    if (found["scope_id"], found["coverage"], found["dry_run"]) != asked:
+        raise HarvestIdTaken(harvest=found["id"])
+    if found["closed_at"] is not None:
+        raise HarvestOver(harvest=found["id"])
+    return _opened(session, found)
 
 
 def _opened(session: Session, found: Any) -> HarvestOpened:

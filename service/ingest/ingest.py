@@ -9,17 +9,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
-from schemas.identifiers import Identifier, Kind
-from schemas.observation import Receipt, Refusal
+from schemas.identifiers import Identifier
+from schemas.observation import Receipt
 from service.catalog.tables import SubjectRow
 from service.catalog.write import Outcome
-from service.ingest import absence, identity, quarantine, resolve
+from service.ingest import absence, identity, known, quarantine
 from service.ingest.batch import Item, read_batch
-from service.ingest.harvests import OpenedHarvest, harvest
-from service.ingest.project import Cause, project
+from service.ingest.harvests import OpenedHarvest, SourceDisabled, harvest
+from service.ingest.place import place
+from service.ingest.project import project
 from service.ingest.record import as_rows, record_stated
+from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
 from service.ingest.tables import ObservationRow, SeenRow, SightingRow
+from service.ledger.change import Cause
 from service.recordset import recordset
 
 seen = SeenRow.__table__
@@ -48,92 +51,51 @@ def record_batch(
     counts is stored once the caller's transaction is.
     """
     items, refusals = read_batch(documents, source)
-    placement = resolve.Placement(source)
-    items = _place(session, placement, items)
+    sources = list_sources(session)
+    placement = Placement(source)
+    items = place(session, placement, items=items)
     refusals += placement.refused
-    subjects = identity.write_identity(session, placement, actor=cause.actor)
+    subjects = identity.write_identity(session, placement, sources=sources, actor=cause.actor)
     said = [item for item in items if not item.observation.gone]
     rows = as_rows(said, subjects, source=source, harvest=opened.id if opened else None)
     moved = record_stated(session, rows)
     touched = identity.touched(placement, (i for i in said if subjects[i.subject] in moved))
     altered = absence.revive(session, rows) | absence.keep_below_gone(session, rows)
-    altered |= _gone(session, items, subjects, source=source, opened=opened)
+    altered |= _gone(session, items, subjects=subjects, source=source, opened=opened)
     touched |= entries_of(session, altered)
     if opened is not None:
-        _mark_seen(session, opened, {row["subject_id"]: None for row in rows})
-    quarantine.settle(session, source, said)
-    quarantine.keep(session, source, refusals, documents, harvest=cause.harvest)
-    outcome = project(session, touched, sources=list_sources(session), cause=cause)
-    recorded = sum(1 for item in items if subjects.get(item.subject) in moved or item.observation.gone)
+        _mark_seen(session, opened, subjects={row["subject_id"]: None for row in rows})
+    quarantine.settle(session, source, items=said)
+    quarantine.keep(session, source, refusals=refusals, documents=documents, harvest=cause.harvest)
+    left = identity.left(placement)
+    outcome = project(session, touched, sources=sources, cause=cause, left=left)
+    stored = sum(subjects.get(i.subject) in moved or i.observation.gone for i in items)
     receipt = Receipt(
-        recorded=recorded,
-        unchanged=len(items) - recorded,
+        recorded=stored,
+        unchanged=len(items) - stored,
         refused=tuple(sorted(refusals, key=lambda refusal: refusal.index)),
     )
-    if opened is not None:
-        _count(session, opened, receipt, outcome)
     named = {e: item.subject for item in items if (e := placement.entry(item.subject))}
-    return Recorded(receipt, outcome, named)
+    recorded = Recorded(receipt, outcome, named)
+    if opened is not None:
+        count_batch(session, opened, recorded=recorded)
+    return recorded
 
 
-def _place(session: Session, placement: resolve.Placement, items: Sequence[Item]) -> list[Item]:
-    """Give every observation its entry: models first, since versions are numbered below them."""
-    mentioned = {item.index: item.observation.mentioned() for item in items}
-    resolve.read_known(
-        session,
-        placement,
-        (i for item in items for i in (*item.claims, *mentioned[item.index])),
-    )
-    items = _may_mention(placement, items, mentioned)
-    first = [item for item in items if item.subject.kind is not Kind.VERSION]
-    resolve.read_live(session, placement, first)
-    placed = [item for item in first if item.observation.gone or placement.place(item)]
-    versions = [item for item in items if item.subject.kind is Kind.VERSION]
-    placement.refer(i for item in versions for i in mentioned[item.index])
-    versions = [placement.number(item) for item in versions]
-    resolve.read_known(session, placement, (i for item in versions for i in item.claims))
-    resolve.read_live(session, placement, versions)
-    placed += [item for item in versions if item.observation.gone or placement.place(item)]
-    placement.refer(i for item in placed for i in mentioned[item.index])
-    return sorted(placed, key=lambda item: item.index)
-
-
-def _may_mention(
-    placement: resolve.Placement,
-    items: Iterable[Item],
-    mentioned: Mapping[int, Sequence[Identifier]],
-) -> list[Item]:
-    """A mention of what nobody described creates a stub, which takes the right to name it."""
-    allowed = []
-    for item in items:
-        foreign = [
-            identifier
-            for identifier in mentioned[item.index]
-            if resolve.is_natural(identifier)
-            and placement.known[identifier].entry is None
-            and not placement.source.may_claim(identifier)
-        ]
-        if not foreign:
-            allowed.append(item)
-            continue
-        placement.refused.append(
-            Refusal(
-                index=item.index,
-                subject=item.subject,
-                pointer="/facts",
-                code="namespace_not_allowed",
-                message=f"{foreign[0].value} is not known, and source {placement.source.name} may "
-                "not create it; an admin can add its namespace to the source's may_name",
-            )
-        )
-    return allowed
+def push_batch(
+    session: Session, source: SourceFacts, *, documents: Sequence[Any], cause: Cause
+) -> Receipt:
+    """Record a batch that belongs to no harvest. Raises `SourceDisabled`."""
+    if not source.enabled:
+        raise SourceDisabled(source=source.name)
+    return record_batch(session, documents, source=source, cause=cause).receipt
 
 
 def _gone(
     session: Session,
     items: Sequence[Item],
-    subjects: dict[Identifier, int],
     *,
+    subjects: dict[Identifier, int],
     source: SourceFacts,
     opened: OpenedHarvest | None,
 ) -> set[int]:
@@ -146,30 +108,26 @@ def _gone(
     rows = as_rows(gone, subjects, source=source, harvest=opened.id if opened else None)
     stored = absence.store_gone(session, rows)
     if opened is not None:
-        _mark_seen(session, opened, stored)
+        _mark_seen(session, opened, subjects=stored)
         return set()
     observation = ObservationRow.__table__
     chosen = sa.select(observation.c.id).where(observation.c.id.in_(sorted(stored.values())))
-    return absence.retire_asked(session, source.id, chosen)
+    return absence.retire_asked(session, source.id, observations=chosen)
 
 
 def _without_entry(session: Session, identifiers: set[Identifier]) -> dict[Identifier, int]:
     """Subjects of which it is only known that they are gone have no entry yet."""
     table = SubjectRow.__table__
-    rows = [
-        {"kind": i.kind, "scheme": i.scheme, "value": i.value}
-        for i in sorted(identifiers, key=lambda i: (i.kind, i.scheme, i.value))
-    ]
+    rows = [known.as_key(i) for i in sorted(identifiers, key=lambda i: (i.kind, i.scheme, i.value))]
     if not rows:
         return {}
-    given = recordset(rows, kind=sa.Text(), scheme=sa.Text(), value=sa.Text())
+    given = recordset(rows, **known.KEY)
     session.execute(
-        insert(table).from_select(list(rows[0]), sa.select(given)).on_conflict_do_nothing()
+        insert(table).from_select([*known.KEY], sa.select(given)).on_conflict_do_nothing()
     )
-    same = (table.c[name] == given.c[name] for name in rows[0])
     found = session.execute(
-        sa.select(table.c.id, *(table.c[name] for name in rows[0])).join_from(
-            given, table, sa.and_(*same)
+        sa.select(table.c.id, *table.c[*known.KEY]).join_from(
+            given, table, known.is_subject(table, given)
         )
     )
     return {Identifier(kind=k, scheme=s, value=v): subject for subject, k, s, v in found}
@@ -187,7 +145,9 @@ def entries_of(session: Session, subjects: Iterable[int]) -> set[UUID]:
     return set(rows.scalars())
 
 
-def _mark_seen(session: Session, opened: OpenedHarvest, subjects: Mapping[int, int | None]) -> None:
+def _mark_seen(
+    session: Session, opened: OpenedHarvest, *, subjects: Mapping[int, int | None]
+) -> None:
     """Add to what the harvest saw, and to its count: their difference betrays a lost table."""
     if not subjects:
         return
@@ -199,8 +159,10 @@ def _mark_seen(session: Session, opened: OpenedHarvest, subjects: Mapping[int, i
     )
     added = mark.on_conflict_do_update(
         index_elements=["harvest_id", "subject_id"],
-        set_={"observation_id": mark.excluded.observation_id},
-    ).returning(sa.literal_column("(xmax = 0)::int"))
+        set_={  # what it is told to be gone stays so, until the close looks which came last
+            "observation_id": sa.func.coalesce(mark.excluded.observation_id, seen.c.observation_id)
+        },
+    ).returning(sa.literal_column("(xmax = 0)::int", sa.Integer))
     new = sum(session.execute(added).scalars())
     session.execute(
         sa.update(harvest).where(harvest.c.id == opened.id).values(seen=harvest.c.seen + new)
@@ -208,26 +170,27 @@ def _mark_seen(session: Session, opened: OpenedHarvest, subjects: Mapping[int, i
 
 
 def mark_known_seen(
-    session: Session,
-    source: SourceFacts,
-    opened: OpenedHarvest,
-    identifiers: Iterable[Identifier],
+    session: Session, opened: OpenedHarvest, *, identifiers: Iterable[Identifier]
 ) -> None:
     """A dry run saw these, as far as the catalog knows them."""
-    table, known = SubjectRow.__table__, SightingRow.__table__
-    rows = [{"kind": i.kind, "scheme": i.scheme, "value": i.value} for i in set(identifiers)]
+    subject, sighting = SubjectRow.__table__, SightingRow.__table__
+    rows = [known.as_key(identifier) for identifier in set(identifiers)]
     if rows:
-        given = recordset(rows, kind=sa.Text(), scheme=sa.Text(), value=sa.Text())
-        same = (table.c[name] == given.c[name] for name in rows[0])
-        found = session.execute(
-            sa.select(table.c.id)
-            .join_from(given, table, sa.and_(*same))
-            .join(known, sa.and_(known.c.subject_id == table.c.id, known.c.source_id == source.id))
+        given = recordset(rows, **known.KEY)
+        own = sa.and_(
+            sighting.c.subject_id == subject.c.id, sighting.c.source_id == opened.source.id
         )
-        _mark_seen(session, opened, dict.fromkeys(found.scalars()))
+        found = session.execute(
+            sa.select(subject.c.id)
+            .join_from(given, subject, known.is_subject(subject, given))
+            .join(sighting, own)
+        )
+        _mark_seen(session, opened, subjects=dict.fromkeys(found.scalars()))
 
 
-def _count(session: Session, opened: OpenedHarvest, receipt: Receipt, outcome: Outcome) -> None:
+def count_batch(session: Session, opened: OpenedHarvest, *, recorded: Recorded) -> None:
+    """Add what a batch did to the harvest's figures."""
+    outcome, receipt = recorded.outcome, recorded.receipt
     session.execute(
         sa.update(harvest)
         .where(harvest.c.id == opened.id)

@@ -1,34 +1,31 @@
 """Turns folded entries into the rows they should be, and writes those that differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from schemas.digest import canonical_json, sha256
-from schemas.identifiers import Identifier, Kind, number_key
+from schemas.identifiers import Kind, number_key
 from service.catalog import write
-from service.catalog.tables import Entry, SubjectRow
-from service.catalog.typed import link_facts, reference_columns, value_facts
-from service.ingest.batch import is_natural
+from service.catalog.desired import Desired, LinkTo
+from service.catalog.tables import Entry
+from service.catalog.typed import PARENTS_FIRST, link_facts, reference_columns, value_facts
+from service.ingest import names
 from service.ingest.fold import Reconciled, fold_entries, statements_of
-from service.ingest.resolve import NAMESPACED
+from service.ingest.follow import contested, referring
+from service.ingest.names import PARENT, Parent
+from service.ingest.placed import NAMESPACED
 from service.ingest.sources import SourceFacts
-from service.ledger.change import Actor
-from service.recordset import recordset
+from service.ingest.targets import Targets, find_targets
+from service.ledger.change import Cause
+from service.reconcile import Folded
 
-Targets = Mapping[Identifier, UUID]
-
-
-class Cause(NamedTuple):
-    """Why entries change: who posted what."""
-
-    actor: Actor
-    source: str | None = None
-    harvest: UUID | None = None
-    request: str | None = None
+entry = Entry.__table__
+Wanted = dict[UUID, Desired]
 
 
 def project(
@@ -38,80 +35,216 @@ def project(
     sources: Mapping[int, SourceFacts],
     cause: Cause,
     repair: bool = False,
+    left: Iterable[UUID] = (),
 ) -> write.Outcome:
     """Fold the entries and write what differs from the catalog, with its ledger rows.
 
-    A repair has a ledger row for every difference, also in how a field was decided.
+    Who refers to what was `left` by its identifiers is folded too, and who takes name or namespace
+    from an entry whose own change. A repair has a ledger row for every difference, also in how a
+    field was decided.
     """
-    folded = fold_entries(session, entries, sources=sources)
-    targets = find_targets(session, folded)
-    desired = [desired_entry(one, targets=targets, sources=sources) for one in folded]
-    return write.write_entries(session, desired, cause=cause, repair=repair)
+    desired: Wanted = {}
+    parents: dict[UUID, Parent] = {}
+    waiting = set(entries) | referring(session, left)
+    while waiting:
+        folded = fold_entries(session, waiting, sources=sources)
+        targets = find_targets(session, folded)
+        found = _desired(folded, targets, parents=parents, sources=sources)
+        _keep_contested(session, found, desired=desired)
+        parents |= {one.standing.id: _as_parent(one) for one in found.values() if one.row}
+        waiting = _followers(session, found, desired=desired)
+        desired |= found
+    chosen = [desired[one] for one in sorted(desired)]
+    return write.write_entries(session, chosen, cause=cause, repair=repair)
+
+
+def _desired(
+    folded: Sequence[Reconciled],
+    targets: Targets,
+    *,
+    parents: Mapping[UUID, Parent],
+    sources: Mapping[int, SourceFacts],
+) -> Wanted:
+    """What each entry should be; parents first, since children take over their names."""
+    found: Wanted = {}
+    lending = dict(parents)
+    order = {kind.value: position for position, kind in enumerate(PARENTS_FIRST)}
+    for one in sorted(folded, key=lambda one: order[one.standing.kind]):
+        wanted = desired_entry(one, targets=targets, parents=lending, sources=sources)
+        found[one.standing.id] = wanted
+        lending[one.standing.id] = _as_parent(wanted)
+    return found
 
 
 def desired_entry(
-    reconciled: Reconciled, *, targets: Targets, sources: Mapping[int, SourceFacts]
-) -> write.Desired:
+    reconciled: Reconciled,
+    *,
+    targets: Targets,
+    parents: Mapping[UUID, Parent],
+    sources: Mapping[int, SourceFacts],
+) -> Desired:
     """Everything that the catalog should say about one entry."""
     standing = reconciled.standing
     kind = Kind(standing.kind)
     if standing.merged_into is not None:
-        return write.Desired(standing, kind, gone_since=standing.gone_since)
-    statements = statements_of(reconciled, sources)
-    positions = {id(one.facts): index for index, one in enumerate(reconciled.said)}
+        return Desired(standing, kind, gone_since=standing.gone_since)
     fields = reconciled.fields
+    row = _row(reconciled, kind, targets=targets) | _decided(
+        reconciled, kind, targets=targets, sources=sources
+    )
     links = tuple(
         link
         for name in sorted(link_facts(kind) & fields.keys())
-        for link in _links(name, fields[name].value, targets)
+        for link in _links(name, fields[name].value, targets=targets)
     )
-    row: dict[str, Any] = {name: None for name in value_facts(kind)}
-    for name in row.keys() & fields.keys():
-        row[name] = None if fields[name].candidates else fields[name].value
-    for name, column in reference_columns(kind).items():
-        stated = fields[name].value if name in fields else None
-        row[column] = targets.get(_identifier(stated)) if stated else None
-    if kind is Kind.VERSION:
-        row["number_key"] = number_key(row["number"]) if row["number"] else None
-    row |= {
-        "statements": statements,
-        "provenance": {
-            name: [positions[id(s.facts)] for s in one.ranked] for name, one in fields.items()
-        },
-        "narrowed": {
-            name: list(one.candidates) for name, one in fields.items() if one.candidates
-        },
-        "conflicts": sorted(name for name, one in fields.items() if one.conflict),
-    }
-    return write.Desired(
+    above = row[f"{PARENT[kind]}_id"] if kind in PARENT else None
+    parent = parents.get(above, targets.parent(above)) if above else None
+    key = names.natural_key(reconciled, parent, sources=sources)
+    namespace = names.namespace(reconciled, key, parent=parent)
+    return Desired(
         standing,
         kind,
         row=row,
         links=links,
-        natural_key=reconciled.natural_key,
-        namespace=_namespace(reconciled, kind),
+        natural_key=key,
+        namespace=namespace,
         stub=not reconciled.said,
-        by_time=any(one.by_time for one in fields.values()),
+        by_time=_by_time(reconciled, kind, targets=targets),
         gone_since=reconciled.gone_since,
-        grants=_grants(reconciled, kind, row=row, links=links),
+        grants=_grants(reconciled, namespace, row=row, links=links),
     )
 
 
-def _namespace(reconciled: Reconciled, kind: Kind) -> str | None:
-    if kind not in NAMESPACED:
-        return None
-    key = reconciled.natural_key
-    return key.split("/", 1)[0] if key else reconciled.standing.namespace
+def _as_parent(one: Desired) -> Parent:
+    standing = one.standing
+    return Parent(standing.id, one.namespace, one.natural_key, standing.numbered_by)
 
 
-def _links(name: str, value: Any, targets: Targets) -> Iterable[write.LinkTo]:
+def _followers(session: Session, found: Wanted, *, desired: Wanted) -> set[UUID]:
+    """Who takes name or namespace from entries where these change; who wants a name set free."""
+    renamed = [
+        one
+        for one in found.values()
+        if one.row
+        and one.kind in {Kind.MODEL, Kind.VERSION}
+        and _names(one) != _names(one.standing)
+        and (one.standing.id not in desired or _names(one) != _names(desired[one.standing.id]))
+    ]
+    below = referring(session, (one.standing.id for one in renamed))
+    freed = any(one.kind is Kind.MODEL and one.standing.natural_key for one in renamed)
+    waiting = contested(session) - found.keys() - desired.keys() if freed else set()
+    return below | waiting
+
+
+def _names(one: Any) -> tuple[Any, Any]:
+    return one.namespace, one.natural_key
+
+
+def _keep_contested(session: Session, found: Wanted, *, desired: Mapping[UUID, Desired]) -> None:
+    """Another entry bears the wanted name: the first one keeps it, and the contest is shown."""
+    wanting = [
+        one
+        for one in found.values()
+        if one.row
+        and one.natural_key is not None
+        and one.natural_key != one.standing.natural_key
+        and one.standing.replaced_by is None
+    ]
+    if not wanting:
+        return
+    keys = sorted({one.natural_key for one in wanting if one.natural_key})
+    rows = session.execute(
+        sa.select(entry.c.kind, entry.c.natural_key, entry.c.id).where(
+            entry.c.natural_key.in_(keys),
+            entry.c.replaced_by.is_(None),
+            entry.c.merged_into.is_(None),
+        )
+    )
+    plans = {**desired, **found}
+    borne = {
+        (kind, key): bearer
+        for kind, key, bearer in rows
+        if bearer not in plans or plans[bearer].natural_key == key
+    }
+    for one in sorted(wanting, key=lambda one: one.standing.id):
+        first = borne.setdefault((one.kind.value, one.natural_key), one.standing.id)
+        if first != one.standing.id:
+            found[one.standing.id] = _contested(one)
+
+
+def _contested(one: Desired) -> Desired:
+    """It keeps the name that it has, or none."""
+    field = "number" if one.kind is Kind.VERSION else "name"
+    conflicts = sorted({*one.row["conflicts"], field})
+    kept = one.standing.natural_key
+    namespace = kept.split("/", 1)[0] if kept else one.namespace
+    row = {**one.row, "conflicts": conflicts}
+    return replace(one, natural_key=kept, namespace=namespace, row=row)
+
+
+def _row(reconciled: Reconciled, kind: Kind, *, targets: Targets) -> dict[str, Any]:
+    """The typed columns; a field of which only a choice is known has no value."""
+    fields = reconciled.fields
+    row: dict[str, Any] = dict.fromkeys(value_facts(kind))
+    for name in row.keys() & fields.keys():
+        row[name] = None if fields[name].candidates else fields[name].value
+    for name, column in reference_columns(kind).items():
+        stated = fields[name].value if name in fields else None
+        row[column] = None
+        if isinstance(stated, Mapping):
+            row[column] = targets.named(stated, when=fields[name].ranked[0].confirmed)
+    if kind is Kind.VERSION:
+        row["number_key"] = number_key(row["number"]) if row["number"] else None
+    return row
+
+
+def _by_time(reconciled: Reconciled, kind: Kind, *, targets: Targets) -> bool:
+    """Could a later confirmation change whom a reference means?"""
+    fields = reconciled.fields
+    referred = (fields[name] for name in reference_columns(kind).keys() & fields.keys())
+    return any(
+        targets.earlier(one.value, when=one.ranked[0].confirmed) is not None
+        for one in referred
+        if isinstance(one.value, Mapping)
+    )
+
+
+def _decided(
+    reconciled: Reconciled, kind: Kind, *, targets: Targets, sources: Mapping[int, SourceFacts]
+) -> dict[str, Any]:
+    """How each field came about: `provenance` points into `statements`, strongest first."""
+    positions = {id(one.facts): index for index, one in enumerate(reconciled.said)}
+    fields = reconciled.fields
+    references = reference_columns(kind)
+    return {
+        "statements": statements_of(reconciled, sources),
+        "provenance": {
+            name: [positions[id(s.facts)] for s in one.ranked] for name, one in fields.items()
+        },
+        "narrowed": {name: list(one.candidates) for name, one in fields.items() if one.candidates},
+        "conflicts": sorted(
+            name
+            for name, one in fields.items()
+            if one.conflict and not (name in references and _mean_one(name, one, targets=targets))
+        ),
+    }
+
+
+def _mean_one(name: str, field: Folded, *, targets: Targets) -> bool:
+    """Do all who state a reference mean one entry, each by its own identifier for it?"""
+    stated = [value for said in field.ranked if isinstance(value := said.facts[name], Mapping)]
+    whole = len(stated) == len(field.ranked) and all("scheme" in value for value in stated)
+    return whole and len({targets.named(value) for value in stated}) == 1
+
+
+def _links(name: str, value: Any, *, targets: Targets) -> Iterable[LinkTo]:
     """A member of a set names its target under the target's kind, or is the identifier itself."""
     for item in value or ():
         member = dict(item) if "scheme" not in item else {"entry": item}
         named = next(part for part in member.values() if isinstance(part, Mapping))
-        target = targets.get(_identifier(named))
+        target = targets.named(named)
         if target is not None:
-            yield write.LinkTo(
+            yield LinkTo(
                 field=name,
                 key=sha256(canonical_json(item)),
                 target_id=target,
@@ -123,83 +256,21 @@ def _links(name: str, value: Any, targets: Targets) -> Iterable[write.LinkTo]:
 
 def _grants(
     reconciled: Reconciled,
-    kind: Kind,
+    namespace: str | None,
     *,
     row: Mapping[str, Any],
-    links: Sequence[write.LinkTo],
+    links: Sequence[LinkTo],
 ) -> frozenset[tuple[UUID, str]]:
     """(entry, namespace) pairs that this entry makes visible: itself, and what it links to."""
-    own = reconciled.standing.id
+    standing = reconciled.standing
+    kind = Kind(standing.kind)
     if kind in NAMESPACED:
-        namespace = _namespace(reconciled, kind)
         namespaces = frozenset({namespace} if namespace else ())
         granted: set[tuple[UUID, str]] = set()
     else:
         namespaces = reconciled.namespaces
-        granted = {(own, namespace) for namespace in namespaces}
+        granted = {(standing.id, seen) for seen in namespaces}
     linked = {row[column] for column in reference_columns(kind).values()}
     linked |= {link.target_id for link in links}
-    granted |= {(target, namespace) for target in linked - {None} for namespace in namespaces}
+    granted |= {(target, seen) for target in linked - {None} for seen in namespaces}
     return frozenset(granted)
-
-
-def _identifier(stated: Mapping[str, Any]) -> Identifier:
-    return Identifier.model_construct(
-        kind=Kind(stated["kind"]), scheme=stated["scheme"], value=stated["value"]
-    )
-
-
-def find_targets(session: Session, folded: Sequence[Reconciled]) -> Targets:
-    """The entries that the folded values name; natural names by the entry that bears them."""
-    named = sorted(
-        {
-            (identifier.kind, identifier.scheme, identifier.value)
-            for one in folded
-            for name, field in one.fields.items()
-            if name in reference_columns(Kind(one.standing.kind))
-            or name in link_facts(Kind(one.standing.kind))
-            for identifier in _named(field.value)
-        }
-    )
-    if not named:
-        return {}
-    identifiers = [
-        Identifier.model_construct(kind=Kind(kind), scheme=scheme, value=value)
-        for kind, scheme, value in named
-    ]
-    rows = [
-        {"i": n, "kind": i.kind, "scheme": i.scheme, "value": i.value, "natural": is_natural(i)}
-        for n, i in enumerate(identifiers)
-    ]
-    given = recordset(
-        rows, i=sa.Integer(), kind=sa.Text(), scheme=sa.Text(), value=sa.Text(),
-        natural=sa.Boolean(),
-    )  # fmt: skip
-    subject, entry = SubjectRow.__table__, Entry.__table__
-    same = (subject.c.kind == given.c.kind, subject.c.scheme == given.c.scheme)
-    bears = sa.and_(
-        given.c.natural,
-        entry.c.kind == given.c.kind,
-        entry.c.natural_key == given.c.value,
-        entry.c.replaced_by.is_(None),
-        entry.c.merged_into.is_(None),
-    )
-    query = (
-        sa.select(given.c.i, sa.func.coalesce(entry.c.id, subject.c.entry_id))
-        .select_from(given)
-        .outerjoin(subject, sa.and_(*same, subject.c.value == given.c.value))
-        .outerjoin(entry, bears)
-    )
-    return {identifiers[i]: found for i, found in session.execute(query) if found is not None}
-
-
-def _named(value: Any) -> Iterable[Identifier]:
-    if isinstance(value, Mapping):
-        if value.keys() == {"kind", "scheme", "value"}:
-            yield _identifier(value)
-        else:
-            for part in value.values():
-                yield from _named(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _named(part)

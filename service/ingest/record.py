@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlmodel import Session
 
 from schemas.identifiers import Identifier
@@ -30,6 +30,12 @@ STATED = {
     "facts_version": sa.Integer(),
 }
 KEY = ("source_id", "subject_id")
+SAME = (*KEY, "digest", "observed_at")  # by which an observation is known
+MOVES = ("digest", "observed_at", "effective_at", "marker")
+
+observation, sighting, scope, absence = (
+    table.__table__ for table in (ObservationRow, SightingRow, ScopeRow, AbsenceRow)
+)
 
 
 def as_rows(
@@ -70,79 +76,67 @@ def record_stated(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[in
     """
     if not rows:
         return set()
-    observation, sighting, scope = (
-        table.__table__ for table in (ObservationRow, SightingRow, ScopeRow)
+    seen = _compared(recordset(rows, **STATED, marker=sa.Text()))
+    upsert = insert(sighting).from_select(
+        [*KEY, *MOVES, "observation_id", "first_seen"], _newest(seen, _appended(seen))
     )
-    given = recordset(rows, **STATED, marker=sa.Text())
-    confirmed = sa.func.greatest(sighting.c.effective_at, scope.c.full_opened_at)
-    effective = sa.func.least(given.c.observed_at, sa.func.now())
-    seen = (
-        sa.select(
-            given,
-            effective.label("effective_at"),
-            sighting.c.digest.label("current"),
-            sighting.c.observation_id,
-            sa.func.coalesce(_confirmed(sighting, scope, confirmed), sighting.c.effective_at).label(
-                "current_at"
-            ),
-        )
-        .select_from(given)
-        .outerjoin(sighting, sa.and_(*(sighting.c[c] == given.c[c] for c in KEY)))
-        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
-        .cte("seen")
-    )
-    changed = sa.select(*(seen.c[c] for c in STATED)).where(
-        seen.c.current.is_distinct_from(seen.c.digest)
-    )
-    appended = insert(observation).from_select(list(STATED), changed).on_conflict_do_nothing()
-    stored = appended.returning(
-        observation.c.id, *(observation.c[c] for c in (*KEY, "digest", "observed_at"))
-    ).cte("stored")
-    newest = (
-        sa.select(
-            *(seen.c[c] for c in (*KEY, "digest", "observed_at", "effective_at", "marker")),
-            sa.func.coalesce(stored.c.id, seen.c.observation_id).label("observation_id"),
-            sa.func.now().label("first_seen"),
-        )
-        .outerjoin_from(
-            seen,
-            stored,
-            sa.and_(*(stored.c[c] == seen.c[c] for c in (*KEY, "digest", "observed_at"))),
-        )
-        .where(
-            sa.or_(stored.c.id.is_not(None), seen.c.current == seen.c.digest),
-            sa.or_(
-                seen.c.current.is_(None),
-                sa.tuple_(seen.c.current_at, seen.c.current)
-                < sa.tuple_(seen.c.effective_at, seen.c.digest),
-            ),
-        )
-        .ext(sa.dialects.postgresql.distinct_on(*(seen.c[c] for c in KEY)))
-        .order_by(
-            *(seen.c[c] for c in KEY), seen.c.effective_at.desc(), seen.c.digest.desc()
-        )
-    )
-    columns = (
-        *KEY, "digest", "observed_at", "effective_at", "marker", "observation_id", "first_seen",
-    )  # fmt: skip
-    upsert = insert(sighting).from_select(columns, newest)
     moved = upsert.on_conflict_do_update(
-        index_elements=KEY,
-        set_={
-            c: upsert.excluded[c]
-            for c in ("digest", "observed_at", "effective_at", "marker", "observation_id")
-        },
+        index_elements=KEY, set_={c: upsert.excluded[c] for c in (*MOVES, "observation_id")}
     )
     return set(session.execute(moved.returning(sighting.c.subject_id)).scalars())
 
 
-def _confirmed(
-    sighting: sa.FromClause, scope: sa.FromClause, confirmed: sa.ColumnElement[Any]
-) -> sa.ColumnElement[Any]:
-    """When the scope's last complete full harvest saw the subject, its opening confirms it."""
-    absence = AbsenceRow.__table__
-    missed = sa.exists().where(
-        absence.c.source_id == sighting.c.source_id,
-        absence.c.subject_id == sighting.c.subject_id,
+def _compared(given: sa.FromClause) -> sa.CTE:
+    """What is stated, beside what is current about the same subject."""
+    return (
+        sa.select(
+            given,
+            sa.func.least(given.c.observed_at, sa.func.now()).label("effective_at"),
+            sighting.c.digest.label("current"),
+            sighting.c.observation_id,
+            sighted_at(absence).label("current_at"),
+        )
+        .select_from(given)
+        .outerjoin(sighting, sa.and_(*(sighting.c[c] == given.c[c] for c in KEY)))
+        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
+        .outerjoin(absence, sa.and_(*(absence.c[c] == sighting.c[c] for c in KEY)))
+        .cte("seen")
     )
-    return sa.case((scope.c.full_opened_at.is_not(None) & ~missed, confirmed))
+
+
+def sighted_at(absent: sa.FromClause) -> sa.ColumnElement[Any]:
+    """When a subject was last shown; beside a sighting, its scope and its absence, outer joined.
+
+    A complete full harvest of the scope confirms, as of its opening, what it did not miss.
+    """
+    confirmed = sa.func.greatest(sighting.c.effective_at, scope.c.full_opened_at)
+    return sa.case((absent.c.subject_id.is_(None), confirmed), else_=sighting.c.effective_at)
+
+
+def _appended(seen: sa.CTE) -> sa.CTE:
+    """Appends what says something else than the current observation."""
+    changed = sa.select(*seen.c[*STATED]).where(seen.c.current.is_distinct_from(seen.c.digest))
+    appended = insert(observation).from_select(list(STATED), changed).on_conflict_do_nothing()
+    return appended.returning(*observation.c["id", *SAME]).cte("stored")
+
+
+def _newest(seen: sa.CTE, stored: sa.CTE) -> sa.Select[Any]:
+    """The newest statement of each subject, where it comes after the current one."""
+    earlier = sa.tuple_(seen.c.current_at, seen.c.current)
+    return (
+        sa.select(
+            *seen.c[*KEY, *MOVES],
+            sa.func.coalesce(stored.c.id, seen.c.observation_id).label("observation_id"),
+            sa.func.now().label("first_seen"),
+        )
+        .outerjoin_from(seen, stored, sa.and_(*(stored.c[c] == seen.c[c] for c in SAME)))
+        .where(
+            sa.or_(stored.c.id.is_not(None), seen.c.current == seen.c.digest),
+            sa.or_(
+                seen.c.current.is_(None),
+                earlier < sa.tuple_(seen.c.effective_at, seen.c.digest),
+            ),
+        )
+        .ext(distinct_on(*seen.c[*KEY]))  # a subject may come twice: only its newest moves
+        .order_by(*seen.c[*KEY], seen.c.effective_at.desc(), seen.c.digest.desc())
+    )

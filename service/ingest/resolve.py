@@ -1,62 +1,42 @@
-"""Which entry is each identifier of a batch? Known ones are found, new ones begin, equal ones meet.
+"""Which entry is each identifier of a batch? New ones begin, equal ones meet.
 
-Reads and plans only; `identity.py` writes the plan down.
+Plans only: `known.py` reads what there is, `identity.py` writes the plan down.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from math import inf
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session
 from uuid_utils.compat import uuid7
 
-from schemas.identifiers import SCHEMES, Identifier, Kind, encode_segment, fold_name
+from schemas.canonical import LONGEST_VALUE
+from schemas.facts import ModelFacts
+from schemas.identifiers import (
+    SCHEMES,
+    Identifier,
+    Kind,
+    encode_segment,
+    fold_name,
+    natural_name,
+    source_of,
+    split_natural_name,
+)
 from schemas.observation import Refusal
 from schemas.strict import instant_text
-from service.catalog.tables import Entry, SubjectRow
+from service.ingest import refuse
 from service.ingest.batch import Item, is_natural, keeps_alive
-from service.ingest.sources import SourceFacts
-from service.ingest.tables import (
-    AbsenceRow,
-    IdentityDecision,
-    ObservationRow,
-    SightingRow,
+from service.ingest.placed import (
+    NAMESPACED,
+    PARENTS,
+    REGISTRIES,
+    REPLACEABLE,
+    Alive,
+    Known,
+    Meeting,
+    Placed,
+    Replacement,
 )
-from service.recordset import recordset
-
-REPLACEABLE: Final = frozenset({Kind.MODEL, Kind.VERSION, Kind.DEPLOYMENT})
-REGISTRIES: Final = frozenset({"mlflow"})  # schemes of versions whose numbers are a registry's own
-NAMESPACED: Final = frozenset({Kind.MODEL, Kind.VERSION, Kind.USE, Kind.DEPLOYMENT})
-
-
-class Known(NamedTuple):
-    """What the catalog knew about one identifier before the batch."""
-
-    subject_id: int | None
-    entry: UUID | None
-    created_at: str | None = None  # as this source currently states it
-    when: datetime | None = None
-
-
-class Placed(NamedTuple):
-    """An entry as far as identity needs it."""
-
-    id: UUID
-    kind: str
-    namespace: str | None
-    natural_key: str | None
-    first_seen_at: datetime
-    numbered_by: int | None = None
-
-
-class Meeting(NamedTuple):
-    """Two entries that one observation calls the same."""
-
-    stays: UUID
-    joins: UUID
-    because: Item
+from service.ingest.sources import SourceFacts
 
 
 class Placement:
@@ -66,50 +46,65 @@ class Placement:
         """Begin with nothing known."""
         self.source = source
         self.known: dict[Identifier, Known] = {}
-        self.entries: dict[UUID, Placed] = {}
-        self.live: dict[UUID, list[tuple[int, Identifier]]] = {}
+        self.entries: dict[UUID, Placed] = {}  # as they were read
+        self.live: dict[UUID, list[Alive]] = {}
         self.apart: set[frozenset[UUID]] = set()
+        self.suggested: set[frozenset[UUID]] = set()
+        self.heirs: dict[UUID, UUID] = {}  # replaced entries → what began in their place
+        self.numbered_at: dict[UUID, float] = {}  # by decisions, the oldest first
         self.entry_of: dict[Identifier, UUID] = {}
+        self.parents: set[Identifier] = set()  # mentioned ones
         self.begun: dict[UUID, Placed] = {}
-        self.stubs: set[UUID] = set()
-        self.numbered: set[UUID] = set()
+        self.numbered: dict[UUID, int] = {}
         self.merges: list[Meeting] = []
         self.proposed: list[Meeting] = []
-        self.replaced: dict[UUID, tuple[UUID, bool]] = {}  # old → (new, does the old one retire)
+        self.replaced: list[Replacement] = []
         self.refused: list[Refusal] = []
         self._joined: dict[UUID, UUID] = {}
+        self._decided: set[Identifier] = set()
+        self._described: set[UUID] = set()
 
     def entry(self, identifier: Identifier) -> UUID | None:
         """The entry that an identifier belongs to, merges followed."""
         found = self.entry_of.get(identifier)
         if found is None and identifier in self.known:
             found = self.known[identifier].entry
-        while found in self._joined:
-            found = self._joined[found]
-        return found
+        return None if found is None else self.final(found)
+
+    def final(self, entry: UUID) -> UUID:
+        """The entry that stands for it after the batch's merges."""
+        while entry in self._joined:
+            entry = self._joined[entry]
+        return entry
 
     def placed(self, entry: UUID) -> Placed:
         """What identity knows of an entry, new ones included."""
         return self.begun.get(entry) or self.entries[entry]
 
     def place(self, item: Item) -> bool:
-        """Find or begin the entry of an observation; False when it is refused."""
-        claims = list(item.claims)
-        natural = next((claim for claim in claims if is_natural(claim)), None)
-        if natural is not None and self._collides(item, natural):
-            return self._refuse_collision(item)
-        if self._is_another_thing(item):
-            self._replace(item, claims, natural)
+        """Find or begin the entry of an observation; False when it is refused.
+
+        What is older than what is current, or than another one in the batch, decides nothing.
+        """
+        if item.subject in self._decided or self._is_late(item):
             return True
-        found = list(dict.fromkeys(e for claim in claims if (e := self.entry(claim)) is not None))
-        own = self.entry(item.subject)
-        target = min(found, key=self._age) if found else self._begin(item.subject, natural)
-        for other in found:
-            if other != target and not self._meet(target, other, item):
-                target = own or target
-        for claim in claims:
-            if self.entry(claim) in {None, target} or claim == item.subject:
-                self.entry_of[claim] = target
+        natural = _stated_name(item)
+        self._release(item)
+        if refusal := self._refusal(item, natural):
+            self.refused.append(refusal)
+            return False
+        if self.is_another_thing(item):
+            own = self._replace(item, natural)
+        else:
+            own = self._join(item, natural)
+        self._decided.add(item.subject)
+        self._described.add(own)
+        if item.subject.kind is Kind.MODEL and item.subject.scheme in REGISTRIES:
+            self._hold_numbers(own)
+        if keeps_alive(item.subject):
+            name = natural.value if natural and natural.kind is Kind.MODEL else None
+            alive = Alive(self.source.id, item.subject, name)
+            self.live.setdefault(own, []).append(alive)
         return True
 
     def refer(self, mentioned: Iterable[Identifier]) -> None:
@@ -117,212 +112,258 @@ class Placement:
         for identifier in mentioned:
             if SCHEMES[identifier.kind][identifier.scheme].lookup_only:
                 continue
+            if identifier.kind in PARENTS:
+                self.parents.add(identifier)
             if self.entry(identifier) is None:
                 natural = identifier if is_natural(identifier) else None
-                stub = self._begin(identifier, natural)
-                self.entry_of[identifier] = stub
-                self.stubs.add(stub)
+                self.entry_of[identifier] = self._begin(identifier, natural, stub=True)
 
-    def number(self, item: Item) -> Item:
-        """Add a registry version's natural name: the first registry of a model holds the numbers."""
+    def number(self, item: Item) -> Item | None:
+        """Add a registry version's natural name; None when it is refused."""
         facts = item.observation.facts
         model, number = getattr(facts, "model", None), getattr(facts, "number", None)
         if item.subject.scheme not in REGISTRIES or model is None or number is None:
             return item
         entry = self.entry(model)
-        placed = self.placed(entry) if entry else None
-        if placed is None or placed.natural_key is None:
+        if entry is None:
             return item
-        if placed.numbered_by is None:
-            placed = placed._replace(numbered_by=self.source.id)
-            (self.begun if placed.id in self.begun else self.entries)[placed.id] = placed
-            self.numbered.add(placed.id)
+        self._hold_numbers(entry)
+        key = self.placed(entry).natural_key
+        if key is None:
+            return item
         label = encode_segment(fold_name(number))
-        if placed.numbered_by != self.source.id:
+        if self.numbered_by(entry) != self.source.id:
             label = f"{label}@{self.source.name}"
-        value = f"{placed.natural_key}/{label}"
-        name = Identifier(kind=Kind.VERSION, scheme="number", value=value)
+        value = f"{key}/{label}"
+        if len(value.encode()) > LONGEST_VALUE:
+            self.refused.append(refuse.unnameable(item))
+            return None
+        name = Identifier.model_construct(kind=Kind.VERSION, scheme="number", value=value)
         return item._replace(claims=(*item.claims, name))
 
-    def _age(self, entry: UUID) -> tuple[datetime, UUID]:
-        return self.placed(entry).first_seen_at, entry
+    def numbered_by(self, entry: UUID) -> int | None:
+        """The source whose version numbers stand bare."""
+        return self.numbered.get(entry, self.placed(entry).numbered_by)
 
-    def _begin(self, identifier: Identifier, natural: Identifier | None) -> UUID:
-        entry = uuid7()
-        namespace = None
-        if identifier.kind in NAMESPACED:
-            namespace = self.source.namespace_of(natural or identifier)
-            if natural is not None:
-                namespace = natural.value.split("/", 1)[0]
-        key = natural.value if natural else None
-        self.begun[entry] = Placed(entry, identifier.kind, namespace, key, datetime.now(UTC))
-        return entry
-
-    def _meet(self, stays: UUID, joins: UUID, item: Item) -> bool:
-        """Two entries turn out to be one; answers whether they may become it."""
-        one, other = self.placed(stays), self.placed(joins)
-        if frozenset({stays, joins}) in self.apart:
-            return False
-        if joins in self.begun or stays in self.begun:
-            self.begun.pop(joins, None)
-            self.stubs.discard(joins)
-        elif one.namespace != other.namespace:
-            self.proposed.append(Meeting(stays, joins, item))
-            return False
-        else:
-            self.merges.append(Meeting(stays, joins, item))
-        self._joined[joins] = stays
-        return True
-
-    def _is_another_thing(self, item: Item) -> bool:
+    def is_another_thing(self, item: Item) -> bool:
         """The same identifier with another creation time, newly said: not what it was."""
         known = self.known.get(item.subject)
         if known is None or known.entry is None or item.subject.kind not in REPLACEABLE:
             return False
         if known.created_at is None or item.created_at is None or known.when is None:
             return False
-        return (
-            instant_text(item.created_at) != known.created_at
-            and item.observed_at > known.when
-            and self.entry_of.get(item.subject) is None
-        )
+        newly = item.observed_at > known.when and item.subject not in self._decided
+        return newly and instant_text(item.created_at) != known.created_at
 
-    def _replace(self, item: Item, claims: Sequence[Identifier], natural: Identifier | None) -> None:
-        old = self.entry(item.subject)
-        assert old is not None  # noqa: S101  # _is_another_thing has looked
-        stays_alive = any(subject != item.subject for _, subject in self.live.get(old, []))
-        keeps_name = stays_alive and natural is not None and self.entry(natural) == old
-        new = self._begin(item.subject, None if keeps_name else natural)
-        self.replaced[old] = (new, not stays_alive)
-        for claim in claims:
-            if claim == item.subject or (is_natural(claim) and not keeps_name):
-                self.entry_of[claim] = new
+    def doubtful(self, items: Iterable[Item]) -> set[UUID]:
+        """Known entries that may meet others, take in something new, or be replaced."""
+        found: set[UUID] = set()
+        sharing: dict[Identifier, set[UUID]] = {}
+        for item in items:
+            own = self.entry(item.subject)
+            if own is not None and self.is_another_thing(item):
+                found.add(own)
+            for claim in item.claims:
+                other = self.entry(claim)
+                if other is None:
+                    sharing.setdefault(claim, set()).update({own} if own else ())
+                elif other != own:
+                    found |= {other} | ({own} if own else set())
+        shared = (entries for entries in sharing.values() if len(entries) > 1)
+        return found.union(*shared) - self.begun.keys()
+
+    def meet_twins(self, twins: Iterable[Sequence[UUID]]) -> None:
+        """Versions of one registry with equal numbers merge when their models do."""
+        for group in twins:
+            because = next(
+                meeting.because
+                for meeting in reversed(self.merges)
+                if meeting.because.subject.kind is Kind.MODEL
+            )
+            own, *others = sorted((self.final(entry) for entry in group), key=self._age)
+            for other in others:
+                own = self._meet(own, self.final(other), item=because)
+
+    def _is_late(self, item: Item) -> bool:
+        known = self.known.get(item.subject)
+        late = known is not None and known.when is not None and item.observed_at < known.when
+        return late and self.entry(item.subject) is not None
+
+    def _release(self, item: Item) -> None:
+        """A name that its former entry neither bears nor states any more is free."""
+        own = self.entry(item.subject)
+        for claim in item.claims:
+            known = self.known.get(claim)
+            if not is_natural(claim) or known is None or known.bears or claim in self.entry_of:
+                continue
+            holder = self.entry(claim)
+            if holder in {None, own} or claim == item.subject:
+                continue
+            stated = {alive.name for alive in self.live.get(holder, ())}
+            if claim.kind is not Kind.MODEL or claim.value not in stated:
+                self.known[claim] = known._replace(entry=None)
+
+    def _refusal(self, item: Item, natural: Identifier | None) -> Refusal | None:
+        if natural is not None and self._collides(item, natural):
+            return refuse.collision(item)
+        own = self.entry(item.subject)
+        for position, claim in enumerate(item.observation.same_as):
+            entry = self.entry(claim)
+            if entry in {None, own} or entry in self.begun or self._unclaimed(entry):
+                continue
+            namespace = self.placed(entry).namespace
+            bound = source_of(claim) == self.source.name
+            if namespace is not None and not bound and namespace not in self.source.may_name:
+                return refuse.foreign_same_as(item, position, source=self.source.name)
+        return None
 
     def _collides(self, item: Item, natural: Identifier) -> bool:
         """Do two live subjects of this source fold to one name?"""
         holder = self.entry(natural)
         if holder is None or self.entry(item.subject) == holder:
             return False
-        others = [
-            subject
-            for source, subject in self.live.get(holder, [])
-            if source == self.source.id and subject.scheme == item.subject.scheme
-        ]
-        return bool(set(others) - set(item.claims))
+        others = {
+            alive.subject
+            for alive in self.live.get(holder, ())
+            if alive.source == self.source.id
+            and alive.subject.scheme == item.subject.scheme
+            and alive.name == natural.value
+        }
+        return bool(others - set(item.claims))
 
-    def _refuse_collision(self, item: Item) -> bool:
-        self.refused.append(
-            Refusal(
-                index=item.index,
-                subject=item.subject,
-                pointer="/facts/name",
-                code="name_collision",
-                message="another subject of this source has the same name when case is ignored; "
-                "tag one of them with catalog.name",
-            )
-        )
-        return False
-
-
-def read_known(
-    session: Session, placement: Placement, identifiers: Iterable[Identifier]
-) -> None:
-    """Look up identifiers: natural names by the entry that bears them, all others by subject."""
-    wanted = [i for i in dict.fromkeys(identifiers) if i not in placement.known]
-    rows = [
-        {"i": n, "kind": i.kind, "scheme": i.scheme, "value": i.value, "natural": is_natural(i)}
-        for n, i in enumerate(wanted)
-    ]
-    given = recordset(
-        rows, i=sa.Integer(), kind=sa.Text(), scheme=sa.Text(), value=sa.Text(),
-        natural=sa.Boolean(),
-    )  # fmt: skip
-    subject, named, sighting, observation = (
-        table.__table__.alias() for table in (SubjectRow, Entry, SightingRow, ObservationRow)
-    )
-    key = (subject.c.kind == given.c.kind, subject.c.scheme == given.c.scheme)
-    query = (
-        sa.select(
-            given.c.i,
-            subject.c.id,
-            sa.func.coalesce(named.c.id, subject.c.entry_id),
-            observation.c.facts["created_at"].astext,
-            sighting.c.effective_at,
-        )
-        .select_from(given)
-        .outerjoin(subject, sa.and_(*key, subject.c.value == given.c.value))
-        .outerjoin(
-            named,
-            sa.and_(
-                given.c.natural,
-                named.c.kind == given.c.kind,
-                named.c.natural_key == given.c.value,
-                named.c.replaced_by.is_(None),
-                named.c.merged_into.is_(None),
-            ),
-        )
-        .outerjoin(
-            sighting,
-            sa.and_(
-                sighting.c.subject_id == subject.c.id,
-                sighting.c.source_id == placement.source.id,
-            ),
-        )
-        .outerjoin(observation, observation.c.id == sighting.c.observation_id)
-    )
-    for position, *known in session.execute(query):
-        placement.known[wanted[position]] = Known(*known)
-    _read_entries(session, placement)
-
-
-def _read_entries(session: Session, placement: Placement) -> None:
-    table = Entry.__table__
-    found = {known.entry for known in placement.known.values() if known.entry is not None}
-    missing = sorted(found - placement.entries.keys())
-    rows = session.execute(
-        sa.select(*(table.c[name] for name in Placed._fields)).where(table.c.id.in_(missing))
-    )
-    placement.entries |= {row.id: Placed(*row) for row in rows}
-    decision = IdentityDecision.__table__
-    apart = session.execute(
-        sa.select(decision.c.entry_id, decision.c.other_id).where(
-            decision.c.op.in_(("separated", "replaced")),
-            decision.c.lifted_at.is_(None),
-            sa.or_(decision.c.entry_id.in_(missing), decision.c.other_id.in_(missing)),
-        )
-    )
-    placement.apart |= {frozenset(pair) for pair in apart}
-
-
-def read_live(session: Session, placement: Placement, items: Iterable[Item]) -> None:
-    """For entries that may be replaced or collide: the live subjects that keep them alive."""
-    doubtful = set()
-    for item in items:
-        own = placement.known[item.subject].entry
+    def _join(self, item: Item, natural: Identifier | None) -> UUID:
+        """Its entry, joined by those that it claims to be the same."""
+        if (heir := self._heir(item)) is not None:
+            return self._leave(item, heir, retires=False)
+        found = list(dict.fromkeys(e for claim in item.claims if (e := self.entry(claim))))
+        own = self._own(item)
+        if own is None:
+            fitting = [entry for entry in found if self._fits(entry, natural)]
+            own = min(fitting, key=self._age) if fitting else self._begin(item.subject, natural)
+        self.entry_of[item.subject] = own
+        for other in sorted(found, key=self._age):
+            own = self._meet(own, self.final(other), item=item)
         for claim in item.claims:
-            entry = placement.known[claim].entry
-            if entry is not None and (entry != own or placement._is_another_thing(item)):  # noqa: SLF001
-                doubtful.add(entry)
-    if not doubtful:
-        return
-    subject, sighting, absence = (t.__table__ for t in (SubjectRow, SightingRow, AbsenceRow))
-    gone = sa.exists().where(
-        absence.c.source_id == sighting.c.source_id,
-        absence.c.subject_id == sighting.c.subject_id,
-        absence.c.gone_since.is_not(None),
-    )
-    rows = session.execute(
-        sa.select(
-            subject.c.entry_id,
-            sighting.c.source_id,
-            subject.c.kind,
-            subject.c.scheme,
-            subject.c.value,
-        )
-        .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
-        .where(subject.c.entry_id.in_(sorted(doubtful)), ~gone)
-    )
-    for entry, source, kind, scheme, value in rows:
-        identifier = Identifier(kind=kind, scheme=scheme, value=value)
-        if keeps_alive(identifier):
-            placement.live.setdefault(entry, []).append((source, identifier))
+            if self.entry(claim) in {None, own}:
+                self.entry_of[claim] = own
+        return own
+
+    def _own(self, item: Item) -> UUID | None:
+        """Where the subject stands; others only mention what is bound to this source."""
+        known = self.known.get(item.subject)
+        if known is not None and known.when is None and source_of(item.subject) is not None:
+            return None
+        return self.entry(item.subject)
+
+    def _fits(self, entry: UUID, natural: Identifier | None) -> bool:
+        """May something new begin its life in this entry, without a proposal?"""
+        namespace = self.placed(entry).namespace
+        if natural is None or namespace is None or self._unclaimed(entry):
+            return True
+        return namespace == split_natural_name(natural.value)[0]
+
+    def _heir(self, item: Item) -> UUID | None:
+        """What only adds facts to a version follows it when it is replaced."""
+        own = self.entry(item.subject)
+        if own not in self.heirs or keeps_alive(item.subject):
+            return None
+        heir = self.final(self.heirs[own])
+        return heir if any(self.entry(claim) == heir for claim in item.claims) else None
+
+    def _replace(self, item: Item, natural: Identifier | None) -> UUID:
+        """A new entry begins, or the one whose name it takes goes on."""
+        old = self.entry(item.subject)
+        assert old is not None  # noqa: S101  # is_another_thing has looked
+        alive = any(alive.subject != item.subject for alive in self.live.get(old, ()))
+        named = self.entry(natural) if natural is not None else None
+        if named is not None and named != old and self._fits(named, natural):
+            new = named
+        else:
+            free = natural is not None and (named is None or (named == old and not alive))
+            new = self._begin(item.subject, natural if free else None)
+        self.heirs[old] = new
+        self.apart.add(frozenset({old, new}))
+        return self._leave(item, new, retires=not alive)
+
+    def _leave(self, item: Item, new: UUID, *, retires: bool) -> UUID:
+        old = self.entry(item.subject)
+        assert old is not None  # noqa: S101  # only a subject that stands somewhere leaves
+        self.replaced.append(Replacement(old, new, item, retires))
+        others = list(dict.fromkeys(e for claim in item.claims if (e := self.entry(claim))))
+        self.entry_of[item.subject] = own = new
+        for claim in item.claims:
+            if self.entry(claim) is None or (retires and is_natural(claim)):
+                self.entry_of[claim] = new
+        for other in others:
+            if self.final(other) != old:
+                own = self._meet(own, self.final(other), item=item)
+        return own
+
+    def _hold_numbers(self, entry: UUID) -> None:
+        """A model's first registry holds the numbers: they stand without its name."""
+        if self.numbered_by(entry) is None:
+            self.numbered[entry] = self.source.id
+
+    def _unclaimed(self, entry: UUID) -> bool:
+        """Only mentioned so far, and without a name: it may become anything."""
+        placed = self.placed(entry)
+        return placed.stub and placed.natural_key is None and entry not in self._described
+
+    def _age(self, entry: UUID) -> tuple[bool, object, UUID]:
+        return self._unclaimed(entry), self.placed(entry).first_seen_at, entry
+
+    def _begin(
+        self, identifier: Identifier, natural: Identifier | None, *, stub: bool = False
+    ) -> UUID:
+        namespace = None
+        if identifier.kind in NAMESPACED:
+            namespace = self.source.namespace_of(identifier)
+            if natural is not None:
+                namespace = split_natural_name(natural.value)[0]
+        key = natural.value if natural else None
+        entry = uuid7()
+        self.begun[entry] = Placed(entry, identifier.kind, namespace, key, stub=stub)
+        return entry
+
+    def _meet(self, one: UUID, other: UUID, *, item: Item) -> UUID:
+        """Two entries turn out to be one, if they may; answers where the first one is then."""
+        pair = frozenset({one, other})
+        if one == other or pair in {frozenset(map(self.final, two)) for two in self.apart}:
+            return one
+        stays, joins = sorted(pair, key=self._age)
+        apart = self.placed(stays).namespace != self.placed(joins).namespace
+        if apart and not (self._unclaimed(stays) or self._unclaimed(joins)):
+            if pair not in {frozenset(map(self.final, two)) for two in self.suggested}:
+                self.suggested.add(pair)
+                self.proposed.append(Meeting(stays, joins, item))
+            return one
+        self._take_over(stays, joins)
+        if self.begun.pop(joins, None) is None:
+            self.merges.append(Meeting(stays, joins, item))
+        return stays
+
+    def _take_over(self, stays: UUID, joins: UUID) -> None:
+        """What was found out about the joining entry holds for the one that stays."""
+        self._joined[joins] = stays
+        self.live.setdefault(stays, []).extend(self.live.pop(joins, ()))
+        self._described |= {stays} if joins in self._described else set()
+        numbers = [
+            (self.numbered_at.get(entry, inf), entry != stays, source)
+            for entry in (stays, joins)
+            if (source := self.numbered_by(entry)) is not None
+        ]
+        self.numbered.pop(joins, None)
+        if numbers:
+            self.numbered_at[stays], _, source = min(numbers)
+            if source != self.numbered_by(stays):
+                self.numbered[stays] = source
+
+
+def _stated_name(item: Item) -> Identifier | None:
+    """The natural name that the observation gives its subject."""
+    named = [claim for claim in item.claims if is_natural(claim)]
+    facts = item.observation.facts
+    if isinstance(facts, ModelFacts) and facts.namespace and facts.name:
+        value = natural_name(facts.namespace, facts.name)
+        named = [claim for claim in named if claim.value == value]
+    return named[-1] if named else None

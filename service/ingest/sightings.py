@@ -14,7 +14,7 @@ from schemas.observation import Sighting, Wanted
 from service.catalog.tables import SubjectRow
 from service.ingest.absence import live_in_scope, missed, same_key
 from service.ingest.harvests import OpenedHarvest, harvest
-from service.ingest.sources import SourceFacts
+from service.ingest.known import KEY, as_key, is_subject
 from service.ingest.tables import AbsenceRow, PlanRow, SeenRow, SightingRow
 from service.recordset import recordset
 
@@ -26,47 +26,52 @@ subject, sighting, absence, seen, plan = (
 
 
 def record_sightings(
-    session: Session,
-    source: SourceFacts,
-    opened: OpenedHarvest,
-    *,
-    sightings: Sequence[Sighting],
+    session: Session, opened: OpenedHarvest, *, sightings: Sequence[Sighting]
 ) -> Wanted:
     """Note what a sweep saw; answers the indices of those it should send.
 
     Wanted is what is new, what says something else than the current observation, and what was
     absent. The others are confirmed by this alone: nothing is written about them.
     """
-    rows = [
-        {
-            "i": index, "kind": one.subject.kind, "scheme": one.subject.scheme,
-            "value": one.subject.value, "digest": one.digest,
-        }
-        for index, one in enumerate(sightings)
-    ]  # fmt: skip
-    given = recordset(
-        rows, i=sa.Integer(), kind=sa.Text(), scheme=sa.Text(), value=sa.Text(), digest=sa.Text()
+    current = _compared(opened, sightings)
+    marked = _marked(opened, current)
+    marks = sa.select(sa.func.count()).select_from(marked).scalar_subquery()
+    answer = session.execute(sa.select(current.c.i, current.c.confirmed, marks)).all()
+    wanted = sorted(index for index, confirmed, _ in answer if not confirmed)
+    new = answer[0][2] if answer else 0
+    session.execute(
+        sa.update(harvest)
+        .where(harvest.c.id == opened.id)
+        .values(
+            seen=harvest.c.seen + new,
+            unchanged=harvest.c.unchanged + new,  # a repeated request counts nothing twice
+        )
     )
-    same = (subject.c[name] == given.c[name] for name in ("kind", "scheme", "value"))
-    planned = _planned(opened, given)
-    current = (
-        sa.select(
-            given.c.i,
-            subject.c.id.label("subject_id"),
-            sa.or_(
-                sa.and_(sighting.c.digest == given.c.digest, absence.c.subject_id.is_(None)),
-                planned,
-            ).label("confirmed"),
-        )
+    return Wanted(wanted=tuple(wanted))
+
+
+def _compared(opened: OpenedHarvest, sightings: Sequence[Sighting]) -> sa.CTE:
+    """Each sighting with its subject, and whether what it would say is current and live."""
+    rows = [
+        {"i": index, **as_key(one.subject), "digest": one.digest}
+        for index, one in enumerate(sightings)
+    ]
+    given = recordset(rows, i=sa.Integer(), **KEY, digest=sa.Text())
+    own = sa.and_(sighting.c.subject_id == subject.c.id, sighting.c.source_id == opened.source.id)
+    live = sa.and_(sighting.c.digest == given.c.digest, absence.c.subject_id.is_(None))
+    confirmed = sa.or_(live, _planned(opened, given))
+    return (
+        sa.select(given.c.i, subject.c.id.label("subject_id"), confirmed.label("confirmed"))
         .select_from(given)
-        .outerjoin(subject, sa.and_(*same))
-        .outerjoin(
-            sighting,
-            sa.and_(sighting.c.subject_id == subject.c.id, sighting.c.source_id == source.id),
-        )
+        .outerjoin(subject, is_subject(subject, given))
+        .outerjoin(sighting, own)
         .outerjoin(absence, same_key(absence, sighting))
         .cte("current")
     )
+
+
+def _marked(opened: OpenedHarvest, current: sa.CTE) -> sa.CTE:
+    """Adds what is confirmed to the seen set; a row for each subject that was not yet in it."""
     mark = insert(seen).from_select(
         ["harvest_id", "subject_id"],
         sa.select(sa.literal(opened.id, sa.Uuid()), current.c.subject_id)
@@ -75,25 +80,7 @@ def record_sightings(
         .distinct()
         .order_by(current.c.subject_id),
     )
-    marked = mark.on_conflict_do_nothing().returning(sa.literal(1).label("one")).cte("marked")
-    answer = sa.select(
-        current.c.i,
-        current.c.confirmed,
-        sa.select(sa.func.count()).select_from(marked).scalar_subquery(),
-    )
-    wanted, new, confirmed = [], 0, 0
-    for index, is_confirmed, count in session.execute(answer):
-        new = count
-        if is_confirmed:
-            confirmed += 1
-        else:
-            wanted.append(index)
-    session.execute(
-        sa.update(harvest)
-        .where(harvest.c.id == opened.id)
-        .values(seen=harvest.c.seen + new, unchanged=harvest.c.unchanged + confirmed)
-    )
-    return Wanted(wanted=tuple(sorted(wanted)))
+    return mark.on_conflict_do_nothing().returning(sa.literal(1).label("one")).cte("marked")
 
 
 def _planned(opened: OpenedHarvest, given: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -145,3 +132,15 @@ def seen_count(session: Session, harvest_id: UUID) -> int:
         sa.select(sa.func.count()).select_from(seen).where(seen.c.harvest_id == harvest_id)
     ).scalar_one()
     return count
+
+
+def saw_something(session: Session, opened: OpenedHarvest) -> bool:
+    """Did the listing show anything? That something is gone was only asked for by name."""
+    shown: sa.ColumnElement[bool] = sa.exists().where(
+        seen.c.harvest_id == opened.id, seen.c.observation_id.is_(None)
+    )
+    if opened.dry_run:
+        said = plan.c.document["gone"].astext.is_distinct_from("true")
+        shown = sa.or_(shown, sa.exists().where(plan.c.harvest_id == opened.id, said))
+    found: bool = session.execute(sa.select(shown)).scalar_one()
+    return found

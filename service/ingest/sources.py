@@ -1,6 +1,6 @@
 """The configured sources: what the rest of the way in needs to know of one, and reading them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -65,11 +65,11 @@ def list_sources(session: Session) -> dict[int, SourceFacts]:
     return {row.id: _facts(row) for row in session.execute(sa.select(*_columns()))}
 
 
-def _columns() -> list[sa.Column[object]]:
+def _columns() -> list[sa.Column[Any]]:
     table = SourceRow.__table__
     return [table.c[name] for name in SourceFacts._fields]
 
 
-def _facts(row: sa.Row[tuple[object, ...]]) -> SourceFacts:
-    source = SourceFacts(*row)
+def _facts(row: sa.Row[Any]) -> SourceFacts:
+    source = SourceFacts._make(row)
     return source._replace(may_name=frozenset(source.may_name))

@@ -1,11 +1,13 @@
 """Routes of sources: declaring, reading, and the harvests of each."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from schemas.sources import SourceSettings, SourceState
 from schemas.strict import Closed
+from service.access.policy import Caller
 from service.db import ReadSession, Store
 from service.errors import BadRequest, InsufficientScope, problems
 from service.ingest import declare, listing
@@ -40,8 +42,7 @@ def list_sources(caller: Requester, session: ReadSession) -> list[SourceState]:
 @policy("sources:own")
 def get_source(caller: Requester, source: str, session: ReadSession) -> SourceState:
     """One source: settings, scopes and cursors; never a secret."""
-    if caller.source is not None and caller.source != source:
-        raise InsufficientScope(detail=f"This one reads source {caller.source} only.")
+    check_own(caller, source)
     return declare.get_source_state(session, source)
 
 
@@ -56,21 +57,19 @@ def put_source(
     trace: Trace,
 ) -> SourceState:
     """Declare a source, or change it."""
-    if asked.name != source:
-        raise SourceNameDiffers(detail=f"{source} and {asked.name}.")
+    check_name(source, asked)
     if query.dry_run:
         return SourceState.model_validate(asked.model_dump())
-    return store.transact(
-        lambda session: declare.declare_source(
-            session, asked, actor=actor_of(caller), request=trace
-        )
-    )
+    by = actor_of(caller)
+    work = partial(declare.declare_source, asked=asked, actor=by, request=trace)
+    return store.transact(work)
 
 
 @router.get("/sources/{source}/harvests", responses=problems(SourceNotFound))
-@policy("harvests:read")
+@policy("sources:own")
 def list_harvests(caller: Requester, source: str, session: ReadSession) -> list[dict[str, Any]]:
     """The newest harvests of a source, with their reports."""
+    check_own(caller, source)
     return listing.list_harvests(session, source)
 
 
@@ -79,3 +78,15 @@ def list_harvests(caller: Requester, source: str, session: ReadSession) -> list[
 def list_quarantine(caller: Requester, session: ReadSession) -> list[dict[str, Any]]:
     """Refused records and held-back harvests that nobody has settled."""
     return listing.list_quarantine(session)
+
+
+def check_own(caller: Caller, source: str) -> None:
+    """Raises `InsufficientScope`: a source's token reads about that source only."""
+    if caller.source is not None and caller.source != source:
+        raise InsufficientScope(detail=f"This one reads source {caller.source} only.")
+
+
+def check_name(source: str, asked: SourceSettings) -> None:
+    """Raises `SourceNameDiffers`: a copied address would change another source."""
+    if asked.name != source:
+        raise SourceNameDiffers(detail=f"{source} and {asked.name}.")

@@ -8,16 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from service.catalog.tables import KINDS_CHECK
 from service.db import Table, Timestamp
 
 UNLOGGED: Any = {"prefixes": ["UNLOGGED"]}
 
 
 def _identity() -> Any:
-    return Field(
-        default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True)
-    )
+    return Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True))
 
 
 class SourceRow(Table, table=True):
@@ -158,12 +155,27 @@ class AbsenceRow(Table, table=True):
     subject_id: int = Field(
         sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("subject.id"), primary_key=True)
     )
-    harvests: int  # complete full harvests in a row that did not see it
+    harvests: int  # complete full harvests in a row that did not see it; 0: said to be gone
     unseen_since: datetime = Field(sa_type=Timestamp)
     gone_since: datetime | None = Field(default=None, sa_type=Timestamp)
-    said_at: datetime | None = Field(default=None, sa_type=Timestamp)  # asked by name, then
-    digest: str | None = None  # of the observation that said so
     valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class GoneRow(Table, table=True):
+    """When a source, asked by name, last said that a subject is not there; it may be back since.
+
+    Kept, so that what is stated late is still known to be older.
+    """
+
+    __tablename__ = "gone"
+
+    source_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("source.id"), primary_key=True)
+    )
+    subject_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("subject.id"), primary_key=True)
+    )
+    said_at: datetime = Field(sa_type=Timestamp)
 
 
 class IdentityDecision(Table, table=True):
@@ -182,9 +194,7 @@ class IdentityDecision(Table, table=True):
     op: str
     entry_id: UUID = Field(foreign_key="entry.id")  # the one that stays, or that is numbered
     other_id: UUID | None = Field(default=None, foreign_key="entry.id")
-    source_id: int | None = Field(
-        default=None, sa_type=sa.BigInteger, foreign_key="source.id"
-    )
+    source_id: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="source.id")
     homes: dict[str, Any] = Field(sa_type=JSONB)  # subject id → the entry it came from
     evidence: dict[str, Any] = Field(sa_type=JSONB)
     lifted_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -210,7 +220,7 @@ class QuarantineRow(Table, table=True):
     code: str
     message: str
     digest: str
-    payload: str  # JSON in ASCII, secrets masked, at most 64 KiB
+    payload: str  # JSON in ASCII, secrets masked; a record is cut at 64 KiB, a plan is whole
     times: int = 1
     first_at: datetime = Field(sa_type=Timestamp)
     last_at: datetime = Field(sa_type=Timestamp)

@@ -25,6 +25,15 @@ class Actor(NamedTuple):
     on_behalf_of: str | None = None
 
 
+class Cause(NamedTuple):
+    """Why entries change: who posted what."""
+
+    actor: Actor
+    source: str | None = None
+    harvest: UUID | None = None
+    request: str | None = None
+
+
 class Change(NamedTuple):
     """One change. `entry` and `field` are for what stands in the catalog."""
 

@@ -25,9 +25,7 @@ class ChangeRow(Table, table=True):
     )
     recorded_at: datetime | None = Field(
         default=None,
-        sa_column=sa.Column(
-            Timestamp, server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
+        sa_column=sa.Column(Timestamp, server_default=sa.text("clock_timestamp()"), nullable=False),
     )
     xid: int | None = Field(
         default=None,

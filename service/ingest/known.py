@@ -1,0 +1,217 @@
+"""Looks up identifiers: natural names by the entry that bears them, all others by subject."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from schemas.identifiers import Identifier, Kind, natural_name
+from service.catalog.tables import Entry, SubjectRow
+from service.catalog.typed import TYPED
+from service.ingest.batch import Item, is_natural, keeps_alive
+from service.ingest.placed import REGISTRIES, Alive, Known, Placed
+from service.ingest.record import KEY as STATED_KEY
+from service.ingest.record import sighted_at
+from service.ingest.resolve import Placement
+from service.ingest.tables import (
+    AbsenceRow,
+    IdentityDecision,
+    ObservationRow,
+    ScopeRow,
+    SightingRow,
+)
+from service.recordset import recordset
+
+KEY = {"kind": sa.Text(), "scheme": sa.Text(), "value": sa.Text()}
+
+entry, subject, sighting, observation, scope, absence, decision = (
+    table.__table__
+    for table in (
+        Entry, SubjectRow, SightingRow, ObservationRow, ScopeRow, AbsenceRow, IdentityDecision,
+    )
+)  # fmt: skip
+version = TYPED[Kind.VERSION]
+
+
+def numbered(identifiers: Sequence[Identifier]) -> sa.FromClause:
+    """Identifiers as rows, `i` their position; `natural` says how each is looked up."""
+    rows = [
+        {"i": position, **as_key(identifier), "natural": is_natural(identifier)}
+        for position, identifier in enumerate(identifiers)
+    ]
+    return recordset(rows, i=sa.Integer(), **KEY, natural=sa.Boolean())
+
+
+def as_key(identifier: Identifier) -> dict[str, str]:
+    """An identifier as a row of the columns in `KEY`."""
+    return {"kind": identifier.kind, "scheme": identifier.scheme, "value": identifier.value}
+
+
+def stored_identifier(kind: str, scheme: str, *, value: str) -> Identifier:
+    """An identifier that was validated when it came in: thousands are read with every batch."""
+    return Identifier.model_construct(kind=Kind(kind), scheme=scheme, value=value)
+
+
+def is_subject(subject: sa.FromClause, given: sa.FromClause) -> sa.ColumnElement[bool]:
+    """The subject of just this identifier."""
+    return sa.and_(*(subject.c[name] == given.c[name] for name in KEY))
+
+
+def bears_name(entry: sa.FromClause, given: sa.FromClause) -> sa.ColumnElement[bool]:
+    """The one entry that bears a natural name now."""
+    return sa.and_(
+        given.c.natural,
+        entry.c.kind == given.c.kind,
+        entry.c.natural_key == given.c.value,
+        entry.c.replaced_by.is_(None),
+        entry.c.merged_into.is_(None),
+    )
+
+
+def read_known(
+    session: Session, placement: Placement, *, identifiers: Iterable[Identifier]
+) -> None:
+    """Read where identifiers belong so far, and what this source currently says of them."""
+    wanted = [i for i in dict.fromkeys(identifiers) if i not in placement.known]
+    if not wanted:
+        return
+    given = numbered(wanted)
+    own = sa.and_(
+        sighting.c.subject_id == subject.c.id, sighting.c.source_id == placement.source.id
+    )
+    query = (
+        sa.select(
+            given.c.i,
+            subject.c.id,
+            subject.c.entry_id,
+            sa.func.coalesce(entry.c.id, subject.c.entry_id),
+            entry.c.id.is_not(None),
+            observation.c.facts["created_at"].astext,
+            sa.case((sighting.c.subject_id.is_not(None), sighted_at(absence))),
+        )
+        .select_from(given)
+        .outerjoin(subject, is_subject(subject, given))
+        .outerjoin(entry, bears_name(entry, given))
+        .outerjoin(sighting, own)
+        .outerjoin(observation, observation.c.id == sighting.c.observation_id)
+        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
+        .outerjoin(absence, sa.and_(*(absence.c[c] == sighting.c[c] for c in STATED_KEY)))
+    )
+    for position, *known in session.execute(query):
+        placement.known[wanted[position]] = Known(*known)
+    found = {known.entry for known in placement.known.values() if known.entry is not None}
+    read_entries(session, placement, entries=found)
+
+
+def read_entries(session: Session, placement: Placement, *, entries: Iterable[UUID]) -> None:
+    """Read entries that are not known yet."""
+    missing = sorted(set(entries) - placement.entries.keys())
+    if missing:
+        rows = session.execute(sa.select(*entry.c[*Placed._fields]).where(entry.c.id.in_(missing)))
+        placement.entries |= {row.id: Placed(*row) for row in rows}
+
+
+def read_doubtful(session: Session, placement: Placement, *, items: Iterable[Item]) -> None:
+    """For entries that may meet, be entered or be replaced: who lives there, what was decided."""
+    doubtful = placement.doubtful(items)
+    if doubtful:
+        _read_live(session, placement, entries=doubtful)
+        _read_decisions(session, placement, entries=doubtful)
+
+
+def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
+    gone = sa.exists().where(
+        *(absence.c[c] == sighting.c[c] for c in STATED_KEY), absence.c.gone_since.is_not(None)
+    )
+    rows = session.execute(
+        sa.select(
+            subject.c.entry_id,
+            sighting.c.source_id,
+            subject.c.kind,
+            subject.c.scheme,
+            subject.c.value,
+            observation.c.facts["namespace"].astext,
+            observation.c.facts["name"].astext,
+        )
+        .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
+        .join(observation, observation.c.id == sighting.c.observation_id)
+        .where(subject.c.entry_id.in_(sorted(entries)), ~gone)
+    )
+    for home, source, kind, scheme, value, namespace, name in rows:
+        identifier = stored_identifier(kind, scheme, value=value)
+        if keeps_alive(identifier):
+            stated = natural_name(namespace, name) if namespace and name else None
+            known = placement.live.setdefault(home, [])
+            known.append(Alive(source, identifier, stated))
+
+
+def _read_decisions(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
+    """Decisions about the entries and about those that were merged into them."""
+    given = sa.select(entry.c.id, entry.c.id.label("root")).where(entry.c.id.in_(sorted(entries)))
+    merged = sa.select(entry.c.id, entry.c.merged_into).where(
+        entry.c.merged_into.in_(sorted(entries))
+    )
+    member = sa.union_all(given, merged).cte("member")
+    concerned = sa.union(
+        *(
+            sa.select(decision.c.id).join(member, member.c.id == side)
+            for side in (decision.c.entry_id, decision.c.other_id)
+        )
+    ).cte("concerned")
+    one, two = entry.alias("one"), entry.alias("two")
+    rows = session.execute(
+        sa.select(
+            decision.c.id,
+            decision.c.op,
+            sa.func.coalesce(one.c.merged_into, one.c.id),
+            sa.func.coalesce(two.c.merged_into, two.c.id),
+        )
+        .join_from(concerned, decision, decision.c.id == concerned.c.id)
+        .join(one, one.c.id == decision.c.entry_id)
+        .outerjoin(two, two.c.id == decision.c.other_id)
+        .where(decision.c.op != "merge", decision.c.lifted_at.is_(None))
+        .order_by(decision.c.id)
+    )
+    for number, op, this, other in rows.all():
+        if op == "numbering":
+            placement.numbered_at.setdefault(this, number)
+        elif op == "proposed":
+            placement.suggested.add(frozenset({this, other}))
+        else:
+            placement.apart.add(frozenset({this, other}))
+        if op == "replaced":
+            placement.heirs[other] = this
+    read_entries(session, placement, entries=placement.heirs.values())
+
+
+def read_twins(session: Session, placement: Placement) -> list[list[UUID]]:
+    """Versions of one registry with equal numbers, below models that the batch merges."""
+    models = {
+        model: placement.final(model)
+        for meeting in placement.merges
+        if meeting.because.subject.kind is Kind.MODEL
+        for model in (meeting.stays, meeting.joins)
+    }
+    if not models:
+        return []
+    rows = [{"model": model, "root": root} for model, root in sorted(models.items())]
+    given = recordset(rows, model=sa.Uuid(), root=sa.Uuid())
+    registry = sa.func.split_part(subject.c.value, "/", 1)
+    same = (given.c.root, registry, subject.c.scheme, sa.func.lower(version.c.number))
+    found = session.execute(
+        sa.select(sa.func.array_agg(version.c.id.distinct()))
+        .select_from(given)
+        .join(version, version.c.model_id == given.c.model)
+        .join(entry, sa.and_(entry.c.id == version.c.id, entry.c.merged_into.is_(None)))
+        .join(subject, subject.c.entry_id == version.c.id)
+        .where(entry.c.replaced_by.is_(None), subject.c.scheme.in_(sorted(REGISTRIES)))
+        .group_by(*same)
+        .having(sa.func.count(version.c.id.distinct()) > 1)
+    )
+    twins = [sorted(group) for (group,) in found]
+    together = {entry for group in twins for entry in group}
+    read_entries(session, placement, entries=together)
+    if together:
+        _read_decisions(session, placement, entries=together)
+    return twins

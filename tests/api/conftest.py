@@ -1,0 +1,15 @@
+"""The service, and what it reads from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.db import Database
+from tests.support.http import Service, opened
+
+
+@pytest.fixture
+def service(database: Database) -> Iterator[Service]:
+    """The whole service on the test's database."""
+    with opened(database) as found:
+        yield found
