@@ -8,19 +8,20 @@ import json
 import os
 import sys
 import time
+from importlib import import_module
+from typing import Final
 
 from harvesters.mlflow.environment import CLIENT
+
+IMPORTED_ON_THE_WAY: Final = ("httpcore2", "mlflow", "mlflow.tracking.request_header.registry")
 
 
 def main() -> None:
     """Import what the command would import on its way, then run it."""
     os.environ.update(CLIENT)
-    import mlflow  # noqa: PLC0415  # after its environment
-    import mlflow.tracking.request_header.registry  # noqa: PLC0415  # else during the first call
-
-    from cli.harvest import harvest  # noqa: PLC0415
-
-    assert mlflow  # noqa: S101  # imported for the harvester
+    for name in IMPORTED_ON_THE_WAY:
+        import_module(name)
+    harvest = import_module("cli.harvest").harvest
     begun = time.perf_counter()
     harvest(sys.argv[1], dry_run=False, as_json=True)
     print(json.dumps({"seconds": time.perf_counter() - begun}))

@@ -11,6 +11,7 @@ but not any time.
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -84,9 +85,10 @@ def _harvest(catalog: Running, bodies: list[bytes], *, scope: str) -> int:
     asked = OpenHarvest(
         harvest=uuid7(), scope=scope, coverage=Coverage.DELTA, harvester_version="bench/1"
     )
-    sink.open(asked, dry_run=False)
-    recorded = sum(sink.send(asked.harvest, body).recorded for body in bodies)
-    sink.close(asked.harvest, CloseHarvest(outcome=Outcome.COMPLETE))
+    with closing(sink.http):
+        sink.open(asked, dry_run=False)
+        recorded = sum(sink.send(asked.harvest, body).recorded for body in bodies)
+        sink.close(asked.harvest, CloseHarvest(outcome=Outcome.COMPLETE))
     return recorded
 
 
