@@ -42,12 +42,20 @@ class EmbeddedRefused(Exception):
     """The private server cannot run in this folder; the message says what to do."""
 
 
+class Runner(NamedTuple):
+    """How the server's programs are run: through what, and as whom; empty: as ourselves."""
+
+    prefix: tuple[str, ...] = ()
+    user: int | None = None
+    group: int | None = None
+
+
 class Place(NamedTuple):
-    """Where a server lives, with which programs, and under which account if not ours."""
+    """Where a server lives, with which programs, and how these are run."""
 
     folder: Path
     programs: Path
-    account: pwd.struct_passwd | None
+    runner: Runner
 
     @property
     def url(self) -> str:
@@ -104,38 +112,57 @@ def _place(folder: Path) -> Place:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise EmbeddedRefused(f"{folder} cannot be made: {error.strerror}") from None
-    place = Place(folder, programs, _account(folder) if os.geteuid() == 0 else None)
-    _check_reach(place)
-    return place
+    return Place(folder, programs, _runner(folder, programs))
 
 
-def _account(folder: Path) -> pwd.struct_passwd:
-    """The account that runs the server for root: the folder's owner, or one made for it."""
-    owner = folder.stat().st_uid
-    if owner:
-        return pwd.getpwuid(owner)
-    if any(folder.iterdir()):
+def _runner(folder: Path, programs: Path) -> Runner:
+    """As ourselves; for root under an account, or where that cannot reach, in a user namespace.
+
+    Parent folders are closed for a reason: we ask, and open nothing ourselves.
+    """
+    if os.geteuid():
+        return _reaching(Runner(), folder, programs=programs)
+    owner = folder.stat()
+    if owner.st_uid:
+        return _reaching(Runner((), owner.st_uid, owner.st_gid), folder, programs=programs)
+    fresh = not any(folder.iterdir())
+    if not fresh and not (folder / "PG_VERSION").exists():
         raise EmbeddedRefused(f"{folder} belongs to root and is not empty; choose another folder")
+    account = _account()
+    apart = Runner((), account.pw_uid, account.pw_gid)
+    if fresh and _reaches(apart, folder, programs=programs, right="-e"):
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        return _reaching(apart, folder, programs=programs)
+    names = (f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}")
+    return _reaching(Runner(("unshare", "--user", *names, "--")), folder, programs=programs)
+
+
+def _account() -> pwd.struct_passwd:
+    """The account that runs the server for root, made when it is first needed."""
     try:
-        account = pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(ACCOUNT)
     except KeyError:
-        _run("useradd", "--system", "--user-group", "--no-create-home", ACCOUNT, account=None)
-        account = pwd.getpwnam(ACCOUNT)
-    os.chown(folder, account.pw_uid, account.pw_gid)
-    return account
+        _run("useradd", "--system", "--user-group", "--no-create-home", ACCOUNT, by=Runner())
+        return pwd.getpwnam(ACCOUNT)
 
 
-def _check_reach(place: Place) -> None:
-    """Parent folders are closed for a reason: we ask, and open nothing ourselves."""
-    try:
-        _run("test", "-w", str(place.folder), account=place.account)
-        _run(str(place.programs / "postgres"), "--version", account=place.account)
-    except (EmbeddedRefused, PermissionError):
-        name = place.account.pw_name if place.account else "that runs this"
+def _reaching(runner: Runner, folder: Path, *, programs: Path) -> Runner:
+    if not _reaches(runner, folder, programs=programs, right="-w"):
+        name = pwd.getpwuid(runner.user).pw_name if runner.user else "that runs this"
         raise EmbeddedRefused(
-            f"the account {name} cannot use {place.folder} or {place.programs}: give folders that "
-            "it may enter, such as below /var/lib, or run this as another user than root"
-        ) from None
+            f"the account {name} cannot use {folder} or {programs}: give folders that it may "
+            "enter, such as below /var/lib, or run this as another user than root"
+        )
+    return runner
+
+
+def _reaches(runner: Runner, folder: Path, *, programs: Path, right: str) -> bool:
+    try:
+        _run("test", right, str(folder), by=runner)
+        _run(str(programs / "postgres"), "--version", by=runner)
+    except (EmbeddedRefused, OSError):
+        return False
+    return True
 
 
 def _start(place: Place, *, durable: bool) -> None:
@@ -145,7 +172,7 @@ def _start(place: Place, *, durable: bool) -> None:
             str(place.programs / "initdb"), "-D", folder, f"--username={SUPERUSER}",
             "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8",
             "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",  # alike anywhere
-            *([] if durable else ["--no-sync"]), account=place.account,
+            *([] if durable else ["--no-sync"]), by=place.runner,
         )  # fmt: skip
     _remove_stale(place.folder / "postmaster.pid", folder)
     options = " ".join(f"-c {setting}" for setting in (*SERVER, *(() if durable else FAST)))
@@ -153,7 +180,7 @@ def _start(place: Place, *, durable: bool) -> None:
     try:
         _run(
             str(place.programs / "pg_ctl"), "start", "-D", folder, "--wait", "--silent",
-            f"--timeout={START_SECONDS}", f"--log={log}", "-o", options, account=place.account,
+            f"--timeout={START_SECONDS}", f"--log={log}", "-o", options, by=place.runner,
         )  # fmt: skip
     except EmbeddedRefused as refused:
         said = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
@@ -189,7 +216,7 @@ def _stop_if_last(place: Place, descriptor: int) -> None:
         return  # stopped by hand
     control = str(place.programs / "pg_ctl")
     stop = ("stop", "-D", str(place.folder), "--wait", "--silent", "--mode=fast")
-    _run(control, *stop, account=place.account)
+    _run(control, *stop, by=place.runner)
 
 
 def _answers(place: Place) -> bool:
@@ -219,7 +246,7 @@ def _connect(place: Place) -> psycopg.Connection:
     )
 
 
-def _run(*command: str, account: pwd.struct_passwd | None) -> None:
+def _run(*command: str, by: Runner) -> None:
     """Run a program to its end, as another account if one is named.
 
     Its words go to a file: a pipe would stay open as long as the server that it starts.
@@ -227,11 +254,9 @@ def _run(*command: str, account: pwd.struct_passwd | None) -> None:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
     with TemporaryFile("w+") as said:
         done = subprocess.run(  # noqa: S603  # our own programs, no shell
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-            env=environment, cwd="/", check=False,
-            user=account.pw_uid if account else None,
-            group=account.pw_gid if account else None,
-            extra_groups=[] if account else None,
+            [*by.prefix, *command], stdin=subprocess.DEVNULL, stdout=said,
+            stderr=subprocess.STDOUT, env=environment, cwd="/", check=False,
+            user=by.user, group=by.group, extra_groups=None if by.user is None else [],
         )  # fmt: skip
         if done.returncode:
             said.seek(0)

@@ -89,11 +89,28 @@ def test_embedded_path_too_long(tmp_path: Path) -> None:
     assert not long.exists()
 
 
-def test_embedded_unreachable(tmp_path: Path) -> None:
-    """A folder that the server's account cannot use is refused; no parent folder is opened."""
+def test_embedded_private_parents(tmp_path: Path) -> None:
+    """Below folders that only we may enter it runs all the same, for root too; they stay closed."""
     closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
+    closed.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(dir=closed))
+
+    for _ in range(2):
+        with embedded(folder, durable=False) as url:
+            assert ask(url, "SELECT 1") == 1
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+def test_embedded_unreachable(tmp_path: Path) -> None:
+    """A folder that its owner's account cannot use is refused; no parent folder is opened."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        (closed / "pg").mkdir()
+        os.chown(closed / "pg", 65534, 65534)
+    else:
+        closed.chmod(0o500)
 
     with pytest.raises(EmbeddedRefused, match="cannot"), embedded(closed / "pg"):
         pass
-    assert closed.stat().st_mode & 0o777 == 0o500
+    assert closed.stat().st_mode & 0o077 == 0
