@@ -1,5 +1,6 @@
 """The command that runs the API."""
 
+import gc
 import signal
 import socket
 import sys
@@ -59,6 +60,10 @@ def run_server(application: Any, *, listener: socket.socket, proxies: str) -> No
         forwarded_allow_ips=proxies or None,
         timeout_graceful_shutdown=10,
     )
+    # What is loaded stays, and a batch makes many objects but no cycles: looked through every 700
+    # objects, as is usual, collecting takes a third of all time.
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 50)
     uvicorn.Server(configured).run(sockets=[listener])
 
 
@@ -66,11 +71,15 @@ def listening(host: str, port: int) -> socket.socket:
     """A listening socket, before anything else starts: a taken port is then no half start."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        # asyncio sets it on sockets of its own making only; without it a client that keeps its
+        # connection waits 40 ms for every answer (Nagle's algorithm and delayed acknowledgements).
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         why = str(error.strerror).partition(" (")[0]
         message = f"{host}:{port} cannot be listened on ({why}): choose another --host or --port."
         raise Stop(message, Exit.UNAVAILABLE) from None
+    return listener
 
 
 def _leave(_signal: int, _frame: Any) -> None:

@@ -154,6 +154,7 @@ def _look_closer(
         return
     if sending.count == 0 and opened.ever_seen:
         raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
+    # All pages before the first question: an answer that is sent changes what is unseen.
     for page in list(sink.unseen(opened.harvest)):
         sending.add(_ahead(harvester.ask(page)))
         sending.flush(asked_for=True)

@@ -78,6 +78,7 @@ class HttpSink:
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             timeout=timeout,
             trust_env=False,
+            verify=url.startswith("https:"),  # certificates take 20 ms to load
         )
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:

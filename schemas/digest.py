@@ -5,7 +5,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from schemas.strict import Closed, instant_text
 
@@ -14,15 +14,28 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+SAID: Final = ("subject", "same_as", "facts", "inferred", "gone")
+
+# Nearly every value is plain JSON in ASCII without decimals: written at once, it is canonical.
+AS_IT_STANDS: Final = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,
+)
+
 
 def canonical_json(value: object) -> str:
     """Write a value the one way it is hashed and compared (canonical form 1).
 
     Sorted keys, no spaces, NFC; decimals as text, so that 1.0, 1.00 and 1e0 read alike.
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    if _is_plain(value):
+        text = AS_IT_STANDS.encode(value)
+        if text.isascii():
+            return text
+    return AS_IT_STANDS.encode(_plain(value))
 
 
 def sha256(text: str) -> str:
@@ -34,19 +47,40 @@ def observation_digest(observation: "Observation") -> str:
     """Digest what an observation says, without when it was said and on what evidence."""
     stated = observation.model_dump(
         mode="json",
-        include={"subject", "same_as", "facts", "inferred", "gone"},
+        include=set(SAID),
         exclude_unset=True,
         exclude_defaults=False,
     )
-    for name in stated.keys() & {"same_as", "inferred"}:
-        stated[name] = as_set(stated[name])
-    return sha256(canonical_json({n: v for n, v in stated.items() if v or v == {}}))
+    return stated_digest(stated)
+
+
+def stated_digest(stated: dict[str, object]) -> str:
+    """Digest what is said, as JSON; times and evidence are left out."""
+    said = {name: stated[name] for name in SAID if name in stated}
+    for name in ("same_as", "inferred"):
+        if isinstance(listed := said.get(name), list | tuple):
+            said[name] = as_set(listed)
+    return sha256(canonical_json({n: v for n, v in said.items() if v or v == {}}))
 
 
 def as_set(items: Iterable[Item]) -> list[Item]:
     """Each item once, sorted by its canonical form: the one way a set is written."""
-    keyed = {canonical_json(item): item for item in items}
+    given = list(items)
+    if len(given) <= 1:
+        return given
+    keyed = {canonical_json(item): item for item in given}
     return [keyed[key] for key in sorted(keyed)]
+
+
+def _is_plain(value: object) -> bool:
+    """Is it written as it stands, if that is ASCII? Decimals, times and contracts are not."""
+    if value is None or isinstance(value, str | int):
+        return True
+    if isinstance(value, dict):
+        return all(isinstance(member, str) or _is_plain(member) for member in value.values())
+    if isinstance(value, list | tuple):
+        return all(isinstance(member, str) or _is_plain(member) for member in value)
+    return False
 
 
 def _plain(value: object) -> object:

@@ -147,7 +147,7 @@ class Identifier(Closed):
 
     def __hash__(self) -> int:
         """Identifiers are looked up by the thousand."""
-        return hash((self.value, self.scheme))
+        return hash(self.value)
 
     def __eq__(self, other: object) -> bool:
         """Equal in all three."""

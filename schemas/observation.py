@@ -53,7 +53,7 @@ class Observation(Closed):
         if self.facts is not None and self.facts.about is not self.subject.kind:
             message = f"states facts of a {self.facts.about} about a {self.subject.kind}"
             raise ValueError(message)
-        if set(self.inferred) - self.stated():
+        if self.inferred and set(self.inferred) - self.stated():
             raise ValueError("marks a fact as inferred that it does not state")
         for other in self.same_as:
             if other.kind is not self.subject.kind:

@@ -44,6 +44,8 @@ class Closed(BaseModel):
 
 
 def _without_controls(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     if unwanted := UNWANTED.search(text):
         message = f"holds the character U+{ord(unwanted[0]):04X}, which no text may hold"
         raise ValueError(message)
@@ -87,7 +89,7 @@ def _clean(value: JsonValue) -> JsonValue:
 
 def instant_text(moment: datetime) -> str:
     """Write a moment the one way it is written: UTC, six digits, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_without_controls)]

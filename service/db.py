@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Final, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
@@ -29,6 +30,7 @@ Timestamp: Final = sa.DateTime(timezone=True)
 APP_ROLE: Final = "catalog_app"
 POOL: Final = 10
 TRIES: Final = 4
+NEEDS: Final = "needs"
 SESSION_SETTINGS: Final = {  # as PostgreSQL shows them: compared before they are set
     "TimeZone": "UTC",
     "statement_timeout": "10s",
@@ -64,6 +66,11 @@ class Table(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=N
 
 class Moved(Exception):
     """Another transaction changed what this one had read; roll back and do it again."""
+
+    def __init__(self, needs: Iterable[UUID] = ()) -> None:
+        """Say which entries the next try has to lock with its first ones."""
+        super().__init__()
+        self.needs = frozenset(needs)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -176,19 +183,28 @@ class Database:
         Repeated when others were in the way (`Moved`, deadlock, serialization, lock time-out),
         never when it may have been saved. No connection is held between two tries.
         """
+        needs: set[UUID] = set()
         for tried in range(1, TRIES):
             try:
-                return self._once(work)
+                return self._once(work, needs)
             except Busy:
                 time.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311  # jitter
-        return self._once(work)
+        return self._once(work, needs)
 
-    def _once(self, work: Callable[[Session], Done]) -> Done:
+    def _once(self, work: Callable[[Session], Done], needs: set[UUID]) -> Done:
         try:
             with self.writing() as session:
+                session.info[NEEDS] = frozenset(needs)
                 return work(session)
         except Moved as moved:
+            needs |= moved.needs
             raise Busy from moved
+
+
+def needed(session: Session) -> frozenset[UUID]:
+    """Entries that an earlier try of this unit of work could not lock."""
+    found: frozenset[UUID] = session.info.get(NEEDS, frozenset())
+    return found
 
 
 @contextmanager
@@ -235,7 +251,9 @@ def _lost(error: DBAPIError, state: str) -> bool:
     """Did the database go away? A write in a read-only session is no failover but our fault."""
     if state:
         return error.connection_invalidated or (_means_lost(state) and state != "25006")
-    return isinstance(error, OperationalError | InterfaceError)
+    if error.statement is None:  # while connecting, or at the end of a transaction
+        return isinstance(error, OperationalError | InterfaceError)
+    return error.connection_invalidated  # else the driver refused the statement: our fault
 
 
 def _means_lost(state: str) -> bool:

@@ -1,11 +1,11 @@
 """Hands many rows to one statement as one JSON document, so that its text never grows."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 
 def recordset(
@@ -19,3 +19,12 @@ def recordset(
         .table_valued(*typed, name=name)
         .render_derived(with_types=True)
     )
+
+
+def among(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
+    """Is the column one of these? One array is bound, however many there are.
+
+    `in_` binds each value by itself, and PostgreSQL takes 65,535 of them in a statement.
+    """
+    given = sa.bindparam(None, sorted(set(values)), ARRAY(column.type))
+    return column == sa.any_(given)

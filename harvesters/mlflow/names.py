@@ -1,5 +1,6 @@
 """What the things of a tracking server are called in the catalog."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ class Place(NamedTuple):
 
     def model(self, name: str) -> Identifier:
         """A model. Raises `ValueError` for names that no identifier can hold."""
-        return self._identifier(Kind.MODEL, name)
+        return _model(self, name)
 
     def version(self, name: str, number: str) -> Identifier:
         """A version of a model. Raises `ValueError` like `model`."""
@@ -57,6 +58,12 @@ class Place(NamedTuple):
             raise ValueError("must not be empty")
         segments = (encode_segment(name) for name in (self.workspace, *names))
         return identifier(kind, "mlflow", value="/".join((self.source, *segments)))
+
+
+@lru_cache(maxsize=1_024)
+def _model(place: Place, name: str) -> Identifier:
+    """Versions come by model: each names the one before it once more."""
+    return place._identifier(Kind.MODEL, name)  # noqa: SLF001  # its method, remembered
 
 
 def identifier(kind: Kind, scheme: str, *, value: str) -> Identifier:

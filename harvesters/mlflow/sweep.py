@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 from harvesters.errors import RecordUnreadable, SourceRefused
 from harvesters.mlflow.client import Registry
-from harvesters.mlflow.cursor import Newest, SweepCursor
+from harvesters.mlflow.cursor import Changes, SweepCursor
 from harvesters.mlflow.inquiry import Inquiry
 from harvesters.mlflow.known import KnownModels
 from harvesters.mlflow.names import Place
 from harvesters.mlflow.observe import Told, observe_model, observe_version
-from harvesters.mlflow.rows import Absent, KnownModel, ModelRow, VersionRow
+from harvesters.mlflow.rows import KnownModel, ModelRow, VersionRow
 from schemas.harvest import Coverage, KnownSubject
 from schemas.identifiers import Kind
 from schemas.observation import Observation
@@ -56,17 +56,18 @@ class RegistrySweep:
             raise SourceRefused(message)
         self._begin(cursor)
         experiments = self.registry.probe()
-        newest = Newest()
+        changes = Changes()
         for models in self.registry.models():
-            newest = _newest(newest, models)
+            changes.add(models)
             yield RegistryPage(models=self._wanted(models))
         if not self.known.models and not experiments:
             raise SourceRefused("neither model nor experiment: this may be no tracking server")
         for versions in self.registry.versions():
-            newest = _newest(newest, versions)
+            changes.add(versions)
             yield self._joined(versions)
-        self._check_order(newest)
-        yield RegistryPage(left_out=self.known.left_out, cursor=newest.cursor(self.began))
+        if self.previous and self.previous.is_ahead_of(changes):
+            raise SourceRefused("source_went_back: what changed last is older than it was before")
+        yield RegistryPage(left_out=self.known.left_out, cursor=changes.cursor(self.began))
 
     def observe(self, page: RegistryPage) -> Iterator[Observation | RecordUnreadable]:
         """What the rows of a page say; what is left out of them is counted."""
@@ -133,23 +134,9 @@ class RegistrySweep:
         ]
         return RegistryPage(models=late, versions=joined)
 
-    def _check_order(self, newest: Newest) -> None:
-        """Changes only get newer, unless the model that carried the newest is not shown now."""
-        before = self.previous
-        if before is None or newest.updated >= before.max_updated:
-            return
-        if before.newest and isinstance(self.known.look_up(before.newest), Absent):
-            return
-        raise SourceRefused("source_went_back: its newest change is older than the last sweep's")
-
     def _said(self, told: Told) -> Iterator[Observation | RecordUnreadable]:
         yield told.said
         for reason, about in told.dropped:
             self._counts[reason] += 1
             if reason in TO_BE_MENDED:
                 yield RecordUnreadable(reason, about, "/tags", told.said.subject)
-
-
-def _newest(newest: Newest, rows: Sequence[ModelRow | VersionRow]) -> Newest:
-    changes = (Newest(row.last_updated_timestamp or 0, row.name) for row in rows)
-    return max(newest, *changes, key=lambda change: change.updated) if rows else newest

@@ -98,10 +98,11 @@ def get_version(  # the parts of a version's address
 
 
 def _aliased(found: sa.Select[Any], model: str, *, segment: str) -> sa.Select[Any]:
-    """Of several registries' versions with one alias: the highest number, unsuffixed first."""
+    """Of versions with one alias: those that bear their numbers bare first, then the highest."""
     named = version.c.aliases.contains([decode_segment(segment)])
     here = sa.and_(parent.c.natural_key == model, bears_name(parent), entry.c.gone_since.is_(None))
-    order = (version.c.number_key.desc().nulls_last(), entry.c.natural_key, entry.c.id)
+    suffixed = sa.func.split_part(entry.c.natural_key, "/", 3).contains("@")
+    order = (suffixed, version.c.number_key.desc().nulls_last(), entry.c.natural_key, entry.c.id)
     return found.where(named, here).order_by(None).order_by(*order).limit(1)
 
 

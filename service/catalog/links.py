@@ -10,7 +10,7 @@ from sqlmodel import Session
 from service.catalog.desired import Desired, Links, LinkTo
 from service.catalog.tables import EntryNamespace, Link
 from service.catalog.typed import link_facts
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 LINK_KEY = {"entry_id": sa.Uuid(), "field": sa.Text(), "key": sa.Text()}
 LINK_VALUES = {
@@ -32,7 +32,7 @@ def current_links(session: Session, desired: Sequence[Desired]) -> dict[UUID, Li
         return {}
     columns = (link_table.c[name] for name in ("entry_id", *LinkTo._fields))
     before: dict[UUID, dict[tuple[str, str], LinkTo]] = {}
-    for row in session.execute(sa.select(*columns).where(link_table.c.entry_id.in_(ids))):
+    for row in session.execute(sa.select(*columns).where(among(link_table.c.entry_id, ids))):
         entry, *rest = row
         link = LinkTo(*rest)
         before.setdefault(entry, {})[link.field, link.key] = link
@@ -80,7 +80,7 @@ def write_grants(
     """Replace each entry's grants as a whole, rows that stay untouched; answers gone and new."""
     ids = [one.standing.id for one in desired]
     columns = grant_table.c[*GRANT_KEY]
-    rows = session.execute(sa.select(*columns).where(grant_table.c.granted_by.in_(ids)))
+    rows = session.execute(sa.select(*columns).where(among(grant_table.c.granted_by, ids)))
     have: set[Grant] = {(target, namespace, giver) for target, namespace, giver in rows}
     wanted = {
         (target, namespace, one.standing.id) for one in desired for target, namespace in one.grants

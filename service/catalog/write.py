@@ -20,7 +20,7 @@ from service.catalog.tables import Entry
 from service.catalog.typed import PARENTS_FIRST, TYPED, link_facts
 from service.db import Moved, Timestamp
 from service.ledger.change import Cause, Change, record_changes
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 PARENT = ("namespace", "natural_key", "stub", "by_time", "gone_since")
 DECIDED = ("statements", "provenance", "narrowed", "conflicts")  # how, not what: no ledger row
@@ -76,7 +76,7 @@ def _write_typed(
 ) -> None:
     table = TYPED[kind]
     found = session.execute(
-        sa.select(table).where(table.c.id.in_([one.standing.id for one in desired]))
+        sa.select(table).where(among(table.c.id, (one.standing.id for one in desired)))
     )
     current = {row.id: _as_json(row._asdict()) for row in found}
     differing = []
@@ -238,9 +238,11 @@ def _free_names(session: Session, desired: Sequence[Desired]) -> None:
     renamed = [one for one in desired if one.row and one.natural_key != one.standing.natural_key]
     taken = {(one.kind, one.natural_key) for one in renamed if one.natural_key}
     passing = [one.standing.id for one in renamed if (one.kind, one.standing.natural_key) in taken]
+    if any(kind is Kind.MODEL for kind, _ in taken):  # may wait for who takes it too: not for long
+        session.execute(sa.text("SET LOCAL lock_timeout = '200ms'"))
     if passing:
         session.execute(
-            sa.update(entry_table).where(entry_table.c.id.in_(passing)).values(natural_key=None)
+            sa.update(entry_table).where(among(entry_table.c.id, passing)).values(natural_key=None)
         )
 
 

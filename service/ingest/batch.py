@@ -6,11 +6,12 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from schemas.facts import ModelFacts
+from schemas.facts import ModelFacts, VersionFacts
 from schemas.identifiers import (
     SCHEMES,
     Identifier,
     Kind,
+    decode_segment,
     fold_name,
     natural_name,
     source_of,
@@ -20,6 +21,7 @@ from schemas.observation import Observation, Refusal, contract_of, parse_observa
 from service.ingest.sources import SourceFacts
 from service.invalid import document_pointer, field_problems
 
+REGISTERED: Final = frozenset({"mlflow", "mlflow-training", "mlflow-mlmodel"})
 NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 
 
@@ -89,6 +91,7 @@ def _claims(observation: Observation, source: SourceFacts) -> tuple[Identifier, 
             f"the subject belongs to source {spoken_for}; a token speaks for {source.name} only",
             pointer="/subject/value",
         )
+    _check_registered(observation)
     claims = [observation.subject, *observation.same_as]
     facts = observation.facts
     if isinstance(facts, ModelFacts) and facts.namespace and facts.name:
@@ -101,6 +104,27 @@ def _claims(observation: Observation, source: SourceFacts) -> tuple[Identifier, 
     if isinstance(facts, ModelFacts) and facts.namespace and not facts.name:
         _check_namespace(facts.namespace, source)  # another statement may add the name
     return tuple(dict.fromkeys(claims))
+
+
+def _check_registered(observation: Observation) -> None:
+    """A registry's version says what its identifier says: a slip would merge two for good."""
+    facts = observation.facts
+    model = registry_model(observation.subject)
+    if model is None or not isinstance(facts, VersionFacts):
+        return
+    number = decode_segment(observation.subject.value.rsplit("/", 1)[-1])
+    if facts.number is not None and facts.number != number:
+        raise Refused(
+            "invalid",
+            "is not the number in the subject's identifier; state the one that stands there",
+            pointer="/facts/number",
+        )
+    if facts.model is not None and facts.model.scheme == model.scheme and facts.model != model:
+        raise Refused(
+            "invalid",
+            "is not the model in the subject's identifier; state the one that stands there",
+            pointer="/facts/model",
+        )
 
 
 def _check_namespace(
@@ -118,6 +142,14 @@ def _check_namespace(
 def is_natural(identifier: Identifier) -> bool:
     """Is it a name that the catalog itself gives, in a namespace?"""
     return (identifier.kind, identifier.scheme) in NATURAL
+
+
+def registry_model(identifier: Identifier) -> Identifier | None:
+    """The model that a registry's version belongs to, as its own identifier says."""
+    if identifier.kind is not Kind.VERSION or identifier.scheme not in REGISTERED:
+        return None
+    value = identifier.value.rpartition("/")[0]
+    return Identifier.model_construct(kind=Kind.MODEL, scheme="mlflow", value=value)
 
 
 def keeps_alive(identifier: Identifier) -> bool:

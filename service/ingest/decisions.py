@@ -17,7 +17,7 @@ from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts
 from service.ingest.tables import IdentityDecision, SightingRow
 from service.ledger.change import Actor, Change, record_changes
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 COLUMNS = {
     "op": sa.Text(),
@@ -142,7 +142,7 @@ def _replacements(
 def _last(session: Session, subjects: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
     rows = session.execute(
         sa.select(sighting.c.subject_id, sighting.c.observation_id, sighting.c.effective_at).where(
-            sighting.c.subject_id.in_(sorted(subjects))
+            among(sighting.c.subject_id, subjects)
         )
     )
     last: dict[int, list[dict[str, Any]]] = {}

@@ -15,6 +15,7 @@ from service.catalog.desired import Standing
 from service.catalog.tables import Entry, SubjectRow
 from service.db import Timestamp
 from service.ingest.absence import is_gone
+from service.ingest.lock import lock_others
 from service.ingest.record import sighted_at
 from service.ingest.sources import SourceFacts
 from service.ingest.tables import (
@@ -27,6 +28,7 @@ from service.ingest.tables import (
     SightingRow,
 )
 from service.reconcile import Folded, Statement, reconcile
+from service.recordset import among
 
 entry, subject, sighting, observation, absence, scope, decision, harvest, seen = (
     table.__table__
@@ -77,17 +79,16 @@ class Reconciled(NamedTuple):
 def fold_entries(
     session: Session, entries: Iterable[UUID], *, sources: Mapping[int, SourceFacts]
 ) -> list[Reconciled]:
-    """Fold each entry from its current statements, in id order."""
+    """Fold each entry from its current statements, in id order.
+
+    It is locked before it is read; the caller locked in time all that it knew of. Raises `Moved`.
+    """
     wanted = sorted(set(entries))
-    standing = session.execute(
-        sa.select(*(entry.c[name] for name in Standing._fields))
-        .where(entry.c.id.in_(wanted))
-        .order_by(entry.c.id)
-    )
+    standing = lock_others(session, wanted, read=Standing._fields)
     said: dict[UUID, list[Said]] = {}
     for row in session.execute(_select_said(wanted)):
         said.setdefault(row.entry_id, []).append(Said(*row))
-    return [_fold(Standing(*row), said.get(row.id, []), sources=sources) for row in standing.all()]
+    return [_fold(Standing._make(row), said.get(row.id, []), sources=sources) for row in standing]
 
 
 def _select_said(entries: Sequence[UUID]) -> sa.CompoundSelect[Any]:
@@ -116,7 +117,7 @@ def _select_said(entries: Sequence[UUID]) -> sa.CompoundSelect[Any]:
                 absence.c.subject_id == sighting.c.subject_id,
             ),
         )
-        .where(subject.c.entry_id.in_(entries))
+        .where(among(subject.c.entry_id, entries))
     )
     return sa.union_all(current, _select_left(entries)).order_by(*SAID_ORDER)
 
@@ -152,7 +153,7 @@ def _select_left(entries: Sequence[UUID]) -> sa.Select[Any]:
         .join(last, sa.true())
         .join(observation, observation.c.id == last.c.observation_id)
         .join(subject, subject.c.id == observation.c.subject_id)
-        .where(decision.c.op == "replaced", decision.c.other_id.in_(entries))
+        .where(decision.c.op == "replaced", among(decision.c.other_id, entries))
     )
 
 

@@ -14,6 +14,7 @@ from service.catalog.tables import Entry, Link
 from service.catalog.typed import REFERENCES, TYPED
 from service.db import Timestamp
 from service.ingest.tables import IdentityDecision
+from service.recordset import among
 
 entry, link, decision = (table.__table__ for table in (Entry, Link, IdentityDecision))
 model, member = TYPED[Kind.MODEL], entry.alias("member")
@@ -29,14 +30,14 @@ class Past(NamedTuple):
 
 def referring(session: Session, targets: Iterable[UUID]) -> set[UUID]:
     """Every entry that refers to one of these, by a reference or a link."""
-    wanted = sorted(set(targets))
+    wanted = set(targets)
     if not wanted:
         return set()
     referred = [
-        sa.select(TYPED[kind].c.id).where(TYPED[kind].c[f"{fact}_id"].in_(wanted))
+        sa.select(TYPED[kind].c.id).where(among(TYPED[kind].c[f"{fact}_id"], wanted))
         for kind, fact in REFERENCES
     ]
-    linked = sa.select(link.c.entry_id).where(link.c.target_id.in_(wanted))
+    linked = sa.select(link.c.entry_id).where(among(link.c.target_id, wanted))
     return set(session.execute(sa.union(*referred, linked)).scalars())
 
 
@@ -52,11 +53,11 @@ def past_of(session: Session, entries: Iterable[UUID]) -> list[Past]:
 
     What was merged into such an entry may have begun in another's place too.
     """
-    wanted = sorted(set(entries))
+    wanted = set(entries)
     if not wanted:
         return []
     replaced = sa.select(*decision.c["other_id", "evidence"]).where(decision.c.op == "replaced")
-    here = sa.or_(member.c.id.in_(wanted), member.c.merged_into.in_(wanted))
+    here = sa.or_(among(member.c.id, wanted), among(member.c.merged_into, wanted))
     began = replaced.join(member, member.c.id == decision.c.entry_id).where(here)
     back = began.cte("back", recursive=True)
     back = back.union(replaced.where(decision.c.entry_id == back.c.other_id))

@@ -14,11 +14,12 @@ from service.ingest.batch import Item
 from service.ingest.decisions import record_decisions
 from service.ingest.follow import referring
 from service.ingest.known import KEY, as_key, stored_identifier
+from service.ingest.lock import lock_entries
 from service.ingest.placed import Placed
 from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts
 from service.ledger.change import Actor
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 COMPARED = ("namespace", "natural_key", "numbered_by", "stub", "merged_into", "replaced_by")
 
@@ -29,6 +30,7 @@ def write_identity(
     session: Session,
     placement: Placement,
     *,
+    items: Iterable[Item],
     sources: Mapping[int, SourceFacts],
     actor: Actor,
 ) -> dict[Identifier, int]:
@@ -39,7 +41,8 @@ def write_identity(
     """
     placed = {i: e for i in placement.entry_of if (e := placement.entry(i)) is not None}
     subjects = _write_subjects(session, placement, placed=placed)
-    _lock_entries(session, placement)
+    gone = {item.subject for item in items if item.observation.gone}
+    _lock_entries(session, placement, gone=gone)
     _check_unmoved(session, placement, subjects=subjects)
     homes = _homes(session, placement)
     _retire_replaced(session, placement)
@@ -101,26 +104,22 @@ def left(placement: Placement) -> set[UUID]:
     return {entry for entry in gone | homes | renumbered if entry is not None}
 
 
-def _lock_entries(session: Session, placement: Placement) -> None:
-    """In id order; `FOR NO KEY UPDATE` lets others refer to these entries meanwhile.
+def _lock_entries(session: Session, placement: Placement, *, gone: Iterable[Identifier]) -> None:
+    """Lock what the batch is about, and parents, whose names their children take.
 
-    Locks parents too, whose names their children take. Raises `Moved` when one is not what it was.
+    Raises `Moved` when one is not what it was.
     """
     leaving = left(placement)
-    known = {placement.entry(i) for i in placement.entry_of} | leaving | placement.numbered.keys()
+    known = (
+        {placement.entry(i) for i in (*placement.entry_of, *gone)}
+        | leaving
+        | placement.numbered.keys()
+    )
     known |= {e for m in (*placement.merges, *placement.proposed) for e in (m.stays, m.joins)}
     known |= {placement.entry(named) for named in placement.parents}
     wanted = {e for e in known if e is not None} - placement.begun.keys()
     wanted |= referring(session, leaving)
-    if not wanted:
-        return
-    rows = session.execute(
-        sa.select(*entry_table.c[*Placed._fields])
-        .where(entry_table.c.id.in_(sorted(wanted)))
-        .order_by(entry_table.c.id)
-        .with_for_update(key_share=True)
-    )
-    for now in map(Placed._make, rows):
+    for now in map(Placed._make, lock_entries(session, wanted, read=Placed._fields)):
         was = placement.entries.get(now.id)
         if was and any(getattr(was, name) != getattr(now, name) for name in COMPARED):
             raise Moved
@@ -139,7 +138,7 @@ def _check_unmoved(
         return
     rows = session.execute(
         sa.select(subject_table.c.id, subject_table.c.entry_id).where(
-            subject_table.c.id.in_(sorted(expected))
+            among(subject_table.c.id, expected)
         )
     )
     if any(expected[subject] != entry for subject, entry in rows):
@@ -148,12 +147,12 @@ def _check_unmoved(
 
 def _homes(session: Session, placement: Placement) -> dict[int, UUID]:
     """Where the subjects of joining entries are at home, so that un-merging restores them."""
-    joining = sorted(meeting.joins for meeting in placement.merges)
+    joining = {meeting.joins for meeting in placement.merges}
     if not joining:
         return {}
     rows = session.execute(
         sa.select(subject_table.c.id, subject_table.c.entry_id).where(
-            subject_table.c.entry_id.in_(joining)
+            among(subject_table.c.entry_id, joining)
         )
     )
     return {row.id: row.entry_id for row in rows}
@@ -186,11 +185,15 @@ def _write_entries(session: Session, placement: Placement) -> None:
                 "numbered_by": numbered.pop(entry.id, None),
                 "stub": True,
             }
-            for entry in sorted(placement.begun.values(), key=lambda entry: entry.id)
+            for entry in sorted(placement.begun.values(), key=_by_name)  # one order for all
         ]
         _insert_entries(session, rows)
     if numbered:
         _number_entries(session, numbered)
+
+
+def _by_name(entry: Placed) -> tuple[str, str, UUID]:
+    return entry.kind, entry.natural_key or "", entry.id
 
 
 def _insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> None:

@@ -13,9 +13,12 @@ from schemas.identifiers import Identifier
 from schemas.observation import Receipt
 from service.catalog.tables import SubjectRow
 from service.catalog.write import Outcome
+from service.errors import Conflict
 from service.ingest import absence, identity, known, quarantine
 from service.ingest.batch import Item, read_batch
+from service.ingest.follow import referring
 from service.ingest.harvests import OpenedHarvest, SourceDisabled, harvest
+from service.ingest.identity import write_identity
 from service.ingest.place import place
 from service.ingest.project import project
 from service.ingest.record import as_rows, record_stated
@@ -23,9 +26,17 @@ from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
 from service.ingest.tables import ObservationRow, SeenRow, SightingRow
 from service.ledger.change import Cause
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 seen = SeenRow.__table__
+
+
+class PushImplausible(Conflict):
+    """One push would retire too much of what the source shows.
+
+    Nothing was changed. Open a harvest and send it there: what is implausible is held back as a
+    plan that people see. `held_back_count` and `held_back_share` of the source say how much is.
+    """
 
 
 @dataclass
@@ -55,7 +66,7 @@ def record_batch(
     placement = Placement(source)
     items = place(session, placement, items=items)
     refusals += placement.refused
-    subjects = identity.write_identity(session, placement, sources=sources, actor=cause.actor)
+    subjects = write_identity(session, placement, items=items, sources=sources, actor=cause.actor)
     said = [item for item in items if not item.observation.gone]
     rows = as_rows(said, subjects, source=source, harvest=opened.id if opened else None)
     moved = record_stated(session, rows)
@@ -65,10 +76,12 @@ def record_batch(
     touched |= entries_of(session, altered)
     if opened is not None:
         _mark_seen(session, opened, subjects={row["subject_id"]: None for row in rows})
+        shown = [refused.subject for refused in refusals if refused.subject]
+        mark_known_seen(session, opened, identifiers=shown)  # the source has it, whatever it says
     quarantine.settle(session, source, items=said)
     quarantine.keep(session, source, refusals=refusals, documents=documents, harvest=cause.harvest)
-    left = identity.left(placement)
-    outcome = project(session, touched, sources=sources, cause=cause, left=left)
+    touched |= referring(session, identity.left(placement))
+    outcome = project(session, touched, sources=sources, cause=cause)
     stored = sum(subjects.get(i.subject) in moved or i.observation.gone for i in items)
     receipt = Receipt(
         recorded=stored,
@@ -85,10 +98,24 @@ def record_batch(
 def push_batch(
     session: Session, source: SourceFacts, *, documents: Sequence[Any], cause: Cause
 ) -> Receipt:
-    """Record a batch that belongs to no harvest. Raises `SourceDisabled`."""
+    """Record a batch that belongs to no harvest. Raises `SourceDisabled`, `PushImplausible`."""
     if not source.enabled:
         raise SourceDisabled(source=source.name)
+    _check_plausible(session, source, documents=documents)
     return record_batch(session, documents, source=source, cause=cause).receipt
+
+
+def _check_plausible(session: Session, source: SourceFacts, *, documents: Sequence[Any]) -> None:
+    """More than the source's number *and* share of its live subjects do not go by one push."""
+    gone = sum(isinstance(one, Mapping) and one.get("gone") is True for one in documents)
+    if gone <= source.held_back_count:
+        return
+    sighting = SightingRow.__table__
+    live = sa.select(sa.func.count()).where(
+        sighting.c.source_id == source.id, ~absence.is_gone(sighting)
+    )
+    if gone > source.held_back_share * session.execute(live).scalar_one():
+        raise PushImplausible(source=source.name, gone=gone)
 
 
 def _gone(
@@ -111,7 +138,7 @@ def _gone(
         _mark_seen(session, opened, subjects=stored)
         return set()
     observation = ObservationRow.__table__
-    chosen = sa.select(observation.c.id).where(observation.c.id.in_(sorted(stored.values())))
+    chosen = sa.select(observation.c.id).where(among(observation.c.id, stored.values()))
     return absence.retire_asked(session, source.id, observations=chosen)
 
 
@@ -136,11 +163,11 @@ def _without_entry(session: Session, identifiers: set[Identifier]) -> dict[Ident
 def entries_of(session: Session, subjects: Iterable[int]) -> set[UUID]:
     """The entries that subjects belong to."""
     table = SubjectRow.__table__
-    wanted = sorted(set(subjects))
+    wanted = set(subjects)
     if not wanted:
         return set()
     rows = session.execute(
-        sa.select(table.c.entry_id).where(table.c.id.in_(wanted), table.c.entry_id.is_not(None))
+        sa.select(table.c.entry_id).where(among(table.c.id, wanted), table.c.entry_id.is_not(None))
     )
     return set(rows.scalars())
 
@@ -172,7 +199,7 @@ def _mark_seen(
 def mark_known_seen(
     session: Session, opened: OpenedHarvest, *, identifiers: Iterable[Identifier]
 ) -> None:
-    """A dry run saw these, as far as the catalog knows them."""
+    """The source shows these, whatever became of their records; as far as they are known."""
     subject, sighting = SubjectRow.__table__, SightingRow.__table__
     rows = [known.as_key(identifier) for identifier in set(identifiers)]
     if rows:

@@ -21,7 +21,7 @@ from service.ingest.tables import (
     ScopeRow,
     SightingRow,
 )
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 KEY = {"kind": sa.Text(), "scheme": sa.Text(), "value": sa.Text()}
 
@@ -106,9 +106,10 @@ def read_known(
 
 def read_entries(session: Session, placement: Placement, *, entries: Iterable[UUID]) -> None:
     """Read entries that are not known yet."""
-    missing = sorted(set(entries) - placement.entries.keys())
+    missing = set(entries) - placement.entries.keys()
     if missing:
-        rows = session.execute(sa.select(*entry.c[*Placed._fields]).where(entry.c.id.in_(missing)))
+        read = sa.select(*entry.c[*Placed._fields])
+        rows = session.execute(read.where(among(entry.c.id, missing)))
         placement.entries |= {row.id: Placed(*row) for row in rows}
 
 
@@ -136,7 +137,7 @@ def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) ->
         )
         .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
         .join(observation, observation.c.id == sighting.c.observation_id)
-        .where(subject.c.entry_id.in_(sorted(entries)), ~gone)
+        .where(among(subject.c.entry_id, entries), ~gone)
     )
     for home, source, kind, scheme, value, namespace, name in rows:
         identifier = stored_identifier(kind, scheme, value=value)
@@ -148,10 +149,8 @@ def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) ->
 
 def _read_decisions(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
     """Decisions about the entries and about those that were merged into them."""
-    given = sa.select(entry.c.id, entry.c.id.label("root")).where(entry.c.id.in_(sorted(entries)))
-    merged = sa.select(entry.c.id, entry.c.merged_into).where(
-        entry.c.merged_into.in_(sorted(entries))
-    )
+    given = sa.select(entry.c.id, entry.c.id.label("root")).where(among(entry.c.id, entries))
+    merged = sa.select(entry.c.id, entry.c.merged_into).where(among(entry.c.merged_into, entries))
     member = sa.union_all(given, merged).cte("member")
     concerned = sa.union(
         *(

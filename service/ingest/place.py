@@ -4,24 +4,29 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlmodel import Session
 
-from schemas.identifiers import Identifier, Kind
+from schemas.identifiers import Identifier, Kind, source_of, split_natural_name
 from service.ingest import known, refuse
-from service.ingest.batch import Item, is_natural
+from service.ingest.batch import Item, is_natural, registry_model
 from service.ingest.resolve import Placement
+from service.ingest.sources import SourceFacts, list_sources
 
 
 def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> list[Item]:
-    """Place all that can be; models first, since versions are numbered below them."""
+    """Place all that can be; models first: the others stand below them and take their names."""
     mentioned = {item.position: item.observation.mentioned() for item in items}
     known.read_known(
         session,
         placement,
-        identifiers=(i for item in items for i in (*item.claims, *mentioned[item.position])),
+        identifiers=(i for item in items for i in _named(item, mentioned[item.position])),
     )
     items = _may_mention(placement, items, mentioned=mentioned)
-    first = [item for item in items if item.subject.kind is not Kind.VERSION]
-    placed = _place(session, placement, items=first)
-    versions = [item for item in items if item.subject.kind is Kind.VERSION]
+    models = [item for item in items if item.subject.kind is Kind.MODEL]
+    placed = _place(session, placement, items=models)
+    others = [item for item in items if item.subject.kind is not Kind.MODEL]
+    others = _may_stand_below(session, placement, items=others)
+    apart = [item for item in others if item.subject.kind is not Kind.VERSION]
+    placed += _place(session, placement, items=apart)
+    versions = [item for item in others if item.subject.kind is Kind.VERSION]
     placement.refer(i for item in versions for i in mentioned[item.position])
     placement.meet_twins(known.read_twins(session, placement))
     named = [found for item in versions if (found := placement.number(item)) is not None]
@@ -29,6 +34,12 @@ def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> l
     placed += _place(session, placement, items=named)
     placement.refer(i for item in placed for i in mentioned[item.position])
     return sorted(placed, key=lambda item: item.position)
+
+
+def _named(item: Item, mentioned: Iterable[Identifier]) -> Iterable[Identifier]:
+    """All that an observation names, the model in a version's identifier among it."""
+    own = registry_model(item.subject)
+    return (*item.claims, *mentioned, *(() if own is None else (own,)))
 
 
 def _place(session: Session, placement: Placement, *, items: Iterable[Item]) -> list[Item]:
@@ -55,6 +66,7 @@ def _may_mention(
             identifier
             for identifier in mentioned[item.position]
             if is_natural(identifier)
+            and identifier != _parent(item)
             and placement.known[identifier].entry is None
             and not placement.source.may_claim(identifier)
         ]
@@ -64,3 +76,43 @@ def _may_mention(
         else:
             allowed.append(item)
     return allowed
+
+
+def _may_stand_below(
+    session: Session, placement: Placement, *, items: Iterable[Item]
+) -> list[Item]:
+    """What takes its name from a model stands where the source may name things, or nowhere.
+
+    A source's own model is the exception: whoever moved it elsewhere took its versions along.
+    """
+    sources: dict[str, SourceFacts] | None = None
+    allowed = []
+    for item in items:
+        model, source = _parent(item), placement.source
+        if model is None or source_of(model) == source.name:
+            allowed.append(item)
+            continue
+        namespace = _namespace(placement, model)
+        if namespace is None and (named := source_of(model)) is not None:
+            if sources is None:
+                sources = {one.name: one for one in list_sources(session).values()}
+            namespace = sources[named].namespace_of(model) if named in sources else None
+        if namespace in source.may_name:
+            allowed.append(item)
+        else:
+            placement.refused.append(refuse.foreign_model(item, source=source.name))
+    return allowed
+
+
+def _parent(item: Item) -> Identifier | None:
+    """The model that lends the subject its name and namespace."""
+    below = item.subject.kind in {Kind.VERSION, Kind.USE}
+    return getattr(item.observation.facts, "model", None) if below else None
+
+
+def _namespace(placement: Placement, model: Identifier) -> str | None:
+    """Where a model stands, or will by its name; None when nobody has described it yet."""
+    entry = placement.entry(model)
+    if entry is not None and not placement.is_unclaimed(entry):
+        return placement.placed(entry).namespace
+    return split_natural_name(model.value)[0] if is_natural(model) else None

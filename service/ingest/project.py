@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,9 +23,11 @@ from service.ingest.sources import SourceFacts
 from service.ingest.targets import Targets, find_targets
 from service.ledger.change import Cause
 from service.reconcile import Folded
+from service.recordset import among
 
 entry = Entry.__table__
 Wanted = dict[UUID, Desired]
+STEP: Final = 2_000  # entries that one statement folds
 
 
 def project(
@@ -35,22 +37,18 @@ def project(
     sources: Mapping[int, SourceFacts],
     cause: Cause,
     repair: bool = False,
-    left: Iterable[UUID] = (),
 ) -> write.Outcome:
     """Fold the entries and write what differs from the catalog, with its ledger rows.
 
-    Who refers to what was `left` by its identifiers is folded too, and who takes name or namespace
-    from an entry whose own change. A repair has a ledger row for every difference, also in how a
-    field was decided.
+    Who takes name or namespace from an entry whose own change is folded too. A repair has a ledger
+    row for every difference, also in how a field was decided.
     """
     desired: Wanted = {}
     parents: dict[UUID, Parent] = {}
-    waiting = set(entries) | referring(session, left)
+    waiting = set(entries)
     while waiting:
-        folded = fold_entries(session, waiting, sources=sources)
-        targets = find_targets(session, folded)
-        found = _desired(folded, targets, parents=parents, sources=sources)
-        _keep_contested(session, found, desired=desired)
+        folded = _fold(session, waiting, sources=sources)
+        found = _desired(session, folded, parents=parents, sources=sources, desired=desired)
         parents |= {one.standing.id: _as_parent(one) for one in found.values() if one.row}
         waiting = _followers(session, found, desired=desired)
         desired |= found
@@ -58,21 +56,40 @@ def project(
     return write.write_entries(session, chosen, cause=cause, repair=repair)
 
 
+def _fold(
+    session: Session, entries: Iterable[UUID], *, sources: Mapping[int, SourceFacts]
+) -> list[tuple[Reconciled, Targets]]:
+    """Fold entries, so many at a time that each statement stays short."""
+    ids, found = sorted(entries), list[tuple[Reconciled, Targets]]()
+    for start in range(0, len(ids), STEP):
+        folded = fold_entries(session, ids[start : start + STEP], sources=sources)
+        targets = find_targets(session, folded)
+        found += [(one, targets) for one in folded]
+    return found
+
+
 def _desired(
-    folded: Sequence[Reconciled],
-    targets: Targets,
+    session: Session,
+    folded: Iterable[tuple[Reconciled, Targets]],
     *,
     parents: Mapping[UUID, Parent],
     sources: Mapping[int, SourceFacts],
+    desired: Wanted,
 ) -> Wanted:
-    """What each entry should be; parents first, since children take over their names."""
+    """What each entry should be; parents first, since children take over the names they keep."""
     found: Wanted = {}
     lending = dict(parents)
-    order = {kind.value: position for position, kind in enumerate(PARENTS_FIRST)}
-    for one in sorted(folded, key=lambda one: order[one.standing.kind]):
-        wanted = desired_entry(one, targets=targets, parents=lending, sources=sources)
-        found[one.standing.id] = wanted
-        lending[one.standing.id] = _as_parent(wanted)
+    of_kind: dict[str, list[tuple[Reconciled, Targets]]] = {}
+    for one in folded:
+        of_kind.setdefault(one[0].standing.kind, []).append(one)
+    for kind in PARENTS_FIRST:
+        wanted = {
+            one.standing.id: desired_entry(one, targets=targets, parents=lending, sources=sources)
+            for one, targets in of_kind.get(kind.value, ())
+        }
+        _keep_contested(session, wanted, desired=desired)
+        lending |= {entry_id: _as_parent(one) for entry_id, one in wanted.items()}
+        found |= wanted
     return found
 
 
@@ -152,10 +169,10 @@ def _keep_contested(session: Session, found: Wanted, *, desired: Mapping[UUID, D
     ]
     if not wanting:
         return
-    keys = sorted({one.natural_key for one in wanting if one.natural_key})
+    keys = {one.natural_key for one in wanting}
     rows = session.execute(
         sa.select(entry.c.kind, entry.c.natural_key, entry.c.id).where(
-            entry.c.natural_key.in_(keys),
+            among(entry.c.natural_key, keys),
             entry.c.replaced_by.is_(None),
             entry.c.merged_into.is_(None),
         )

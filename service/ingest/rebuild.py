@@ -16,9 +16,11 @@ from service.catalog.typed import PARENTS_FIRST, TYPED
 from service.catalog.write import Outcome
 from service.db import Database
 from service.ingest.dryrun import planned_changes
+from service.ingest.lock import lock_entries
 from service.ingest.project import project
 from service.ingest.sources import list_sources
 from service.ledger.change import Actor, Cause, Change
+from service.recordset import among
 
 STEP: Final = 500
 entry, subject = Entry.__table__, SubjectRow.__table__
@@ -52,12 +54,7 @@ def reconcile_all(database: Database, *, actor: Actor, dry_run: bool) -> Iterato
 
 def _repair(session: Session, ids: Sequence[UUID], *, cause: Cause) -> Outcome:
     """Lock entries in id order, as every batch does, and write what differs."""
-    session.execute(
-        sa.select(entry.c.id)
-        .where(entry.c.id.in_(ids))
-        .order_by(entry.c.id)
-        .with_for_update(key_share=True)
-    )
+    lock_entries(session, ids)
     return project(session, ids, sources=list_sources(session), cause=cause, repair=True)
 
 
@@ -68,7 +65,7 @@ def _names(session: Session, changes: Sequence[Change]) -> dict[UUID, Identifier
         return {}
     first = (
         sa.select(*subject.c["entry_id", "kind", "scheme", "value"])
-        .where(subject.c.entry_id.in_(ids))
+        .where(among(subject.c.entry_id, ids))
         .ext(distinct_on(subject.c.entry_id))
         .order_by(subject.c.entry_id, subject.c.id)
     )

@@ -8,13 +8,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlmodel import Session
 
+from schemas.harvest import Coverage
 from schemas.identifiers import Identifier
 from schemas.observation import FACTS_VERSION
 from schemas.strict import instant_text
 from service.db import Timestamp
 from service.ingest.batch import Item
 from service.ingest.sources import SourceFacts
-from service.ingest.tables import AbsenceRow, ObservationRow, ScopeRow, SightingRow
+from service.ingest.tables import (
+    AbsenceRow,
+    HarvestRow,
+    ObservationRow,
+    ScopeRow,
+    SeenRow,
+    SightingRow,
+)
 from service.recordset import recordset
 
 STATED = {
@@ -31,10 +39,12 @@ STATED = {
 }
 KEY = ("source_id", "subject_id")
 SAME = (*KEY, "digest", "observed_at")  # by which an observation is known
+ORDER = ("effective_at", "observed_at", "digest")  # two ahead of our clock tie in the first
 MOVES = ("digest", "observed_at", "effective_at", "marker")
 
-observation, sighting, scope, absence = (
-    table.__table__ for table in (ObservationRow, SightingRow, ScopeRow, AbsenceRow)
+observation, sighting, scope, absence, harvest, seen_set = (
+    table.__table__
+    for table in (ObservationRow, SightingRow, ScopeRow, AbsenceRow, HarvestRow, SeenRow)
 )
 
 
@@ -94,7 +104,8 @@ def _compared(given: sa.FromClause) -> sa.CTE:
             sa.func.least(given.c.observed_at, sa.func.now()).label("effective_at"),
             sighting.c.digest.label("current"),
             sighting.c.observation_id,
-            sighted_at(absence).label("current_at"),
+            sighting.c.observed_at.label("current_observed_at"),
+            sa.func.greatest(sighted_at(absence), _seen_by_another(given)).label("current_at"),
         )
         .select_from(given)
         .outerjoin(sighting, sa.and_(*(sighting.c[c] == given.c[c] for c in KEY)))
@@ -113,6 +124,31 @@ def sighted_at(absent: sa.FromClause) -> sa.ColumnElement[Any]:
     return sa.case((absent.c.subject_id.is_(None), confirmed), else_=sighting.c.effective_at)
 
 
+def _seen_by_another(given: sa.FromClause) -> sa.ScalarSelect[Any]:
+    """When the full harvest opened that is under way and has seen the subject as it is current.
+
+    What it saw is newer than an old push that arrives meanwhile; once it is closed, its scope says
+    so. NULL for the harvest's own observations, and where none is under way.
+    """
+    return (
+        sa.select(sa.func.max(harvest.c.opened_at))
+        .join_from(harvest, scope, scope.c.id == harvest.c.scope_id)
+        .join(seen_set, seen_set.c.harvest_id == harvest.c.id)
+        .where(
+            scope.c.source_id == given.c.source_id,
+            seen_set.c.subject_id == given.c.subject_id,
+            seen_set.c.observation_id.is_(None),
+            harvest.c.id.is_distinct_from(given.c.harvest_id),
+            harvest.c.closed_at.is_(None),
+            harvest.c.lease_until > sa.func.now(),
+            harvest.c.coverage == Coverage.FULL.value,
+            ~harvest.c.dry_run,
+        )
+        .correlate(given)
+        .scalar_subquery()
+    )
+
+
 def _appended(seen: sa.CTE) -> sa.CTE:
     """Appends what says something else than the current observation."""
     changed = sa.select(*seen.c[*STATED]).where(seen.c.current.is_distinct_from(seen.c.digest))
@@ -122,7 +158,8 @@ def _appended(seen: sa.CTE) -> sa.CTE:
 
 def _newest(seen: sa.CTE, stored: sa.CTE) -> sa.Select[Any]:
     """The newest statement of each subject, where it comes after the current one."""
-    earlier = sa.tuple_(seen.c.current_at, seen.c.current)
+    earlier = sa.tuple_(seen.c.current_at, seen.c.current_observed_at, seen.c.current)
+    later = sa.tuple_(*seen.c[*ORDER])
     return (
         sa.select(
             *seen.c[*KEY, *MOVES],
@@ -134,9 +171,9 @@ def _newest(seen: sa.CTE, stored: sa.CTE) -> sa.Select[Any]:
             sa.or_(stored.c.id.is_not(None), seen.c.current == seen.c.digest),
             sa.or_(
                 seen.c.current.is_(None),
-                earlier < sa.tuple_(seen.c.effective_at, seen.c.digest),
+                earlier < later,
             ),
         )
         .ext(distinct_on(*seen.c[*KEY]))  # a subject may come twice: only its newest moves
-        .order_by(*seen.c[*KEY], seen.c.effective_at.desc(), seen.c.digest.desc())
+        .order_by(*seen.c[*KEY], *(seen.c[c].desc() for c in ORDER))
     )

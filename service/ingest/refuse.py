@@ -1,19 +1,45 @@
 """Why identity refuses an observation, in words that say what to do."""
 
-from schemas.identifiers import Identifier
+from schemas.identifiers import Identifier, Kind
 from schemas.observation import Refusal
 from service.ingest.batch import Item
 
 
 def collision(item: Item) -> Refusal:
     """Two things of one source would bear one name."""
+    numbered = item.subject.kind is Kind.VERSION
+    fact = "number" if numbered else "name"
+    remedy = "give it another number" if numbered else "tag one of them with catalog.name"
     return Refusal(
         index=item.position,
         subject=item.subject,
-        pointer="/facts/name",
+        pointer=f"/facts/{fact}",
         code="name_collision",
-        message="another subject of this source has the same name when case is ignored; "
-        "tag one of them with catalog.name",
+        message=f"another subject of this source has the same {fact} when case is ignored; "
+        f"{remedy}",
+    )
+
+
+def foreign_model(item: Item, *, source: str) -> Refusal:
+    """It would stand below a model of others; whether there is one is not told."""
+    return Refusal(
+        index=item.position,
+        subject=item.subject,
+        pointer="/facts/model",
+        code="namespace_not_allowed",
+        message=f"source {source} may not add anything below this model: it is in no namespace of "
+        "the source's may_name, which an admin can change",
+    )
+
+
+def other_model(item: Item) -> Refusal:
+    """A registry's version names another model than the one that its identifier stands below."""
+    return Refusal(
+        index=item.position,
+        subject=item.subject,
+        pointer="/facts/model",
+        code="invalid",
+        message="is not the model in the subject's identifier; state the one that stands there",
     )
 
 

@@ -24,7 +24,7 @@ from schemas.identifiers import (
 from schemas.observation import Refusal
 from schemas.strict import instant_text
 from service.ingest import refuse
-from service.ingest.batch import Item, is_natural, keeps_alive
+from service.ingest.batch import Item, is_natural, keeps_alive, registry_model
 from service.ingest.placed import (
     NAMESPACED,
     PARENTS,
@@ -127,11 +127,17 @@ class Placement:
         entry = self.entry(model)
         if entry is None:
             return item
-        self._hold_numbers(entry)
+        own = registry_model(item.subject)
+        registered = self.entry(own) if own is not None else None
+        if registered not in {None, entry}:
+            self.refused.append(refuse.other_model(item))
+            return None
+        if registered is not None:
+            self._hold_numbers(entry)
         key = self.placed(entry).natural_key
         if key is None:
             return item
-        label = encode_segment(fold_name(number))
+        label = fold_name(encode_segment(number))
         if self.numbered_by(entry) != self.source.id:
             label = f"{label}@{self.source.name}"
         value = f"{key}/{label}"
@@ -184,6 +190,11 @@ class Placement:
             for other in others:
                 own = self._meet(own, self.final(other), item=because)
 
+    def is_unclaimed(self, entry: UUID) -> bool:
+        """Only mentioned so far, and without a name: it may become anything."""
+        placed = self.placed(entry)
+        return placed.stub and placed.natural_key is None and entry not in self._described
+
     def _is_late(self, item: Item) -> bool:
         known = self.known.get(item.subject)
         late = known is not None and known.when is not None and item.observed_at < known.when
@@ -204,12 +215,14 @@ class Placement:
                 self.known[claim] = known._replace(entry=None)
 
     def _refusal(self, item: Item, natural: Identifier | None) -> Refusal | None:
-        if natural is not None and self._collides(item, natural):
+        version = item.subject.kind is Kind.VERSION
+        named = item.claims if version else (natural,)
+        if any(one and is_natural(one) and self._collides(item, one) for one in named):
             return refuse.collision(item)
         own = self.entry(item.subject)
         for position, claim in enumerate(item.observation.same_as):
             entry = self.entry(claim)
-            if entry in {None, own} or entry in self.begun or self._unclaimed(entry):
+            if entry in {None, own} or entry in self.begun or self.is_unclaimed(entry):
                 continue
             namespace = self.placed(entry).namespace
             bound = source_of(claim) == self.source.name
@@ -227,7 +240,7 @@ class Placement:
             for alive in self.live.get(holder, ())
             if alive.source == self.source.id
             and alive.subject.scheme == item.subject.scheme
-            and alive.name == natural.value
+            and (alive.name == natural.value or _has_number(alive.subject, item))
         }
         return bool(others - set(item.claims))
 
@@ -258,7 +271,7 @@ class Placement:
     def _fits(self, entry: UUID, natural: Identifier | None) -> bool:
         """May something new begin its life in this entry, without a proposal?"""
         namespace = self.placed(entry).namespace
-        if natural is None or namespace is None or self._unclaimed(entry):
+        if natural is None or namespace is None or self.is_unclaimed(entry):
             return True
         return namespace == split_natural_name(natural.value)[0]
 
@@ -304,13 +317,8 @@ class Placement:
         if self.numbered_by(entry) is None:
             self.numbered[entry] = self.source.id
 
-    def _unclaimed(self, entry: UUID) -> bool:
-        """Only mentioned so far, and without a name: it may become anything."""
-        placed = self.placed(entry)
-        return placed.stub and placed.natural_key is None and entry not in self._described
-
     def _age(self, entry: UUID) -> tuple[bool, object, UUID]:
-        return self._unclaimed(entry), self.placed(entry).first_seen_at, entry
+        return self.is_unclaimed(entry), self.placed(entry).first_seen_at, entry
 
     def _begin(
         self, identifier: Identifier, natural: Identifier | None, *, stub: bool = False
@@ -332,7 +340,7 @@ class Placement:
             return one
         stays, joins = sorted(pair, key=self._age)
         apart = self.placed(stays).namespace != self.placed(joins).namespace
-        if apart and not (self._unclaimed(stays) or self._unclaimed(joins)):
+        if apart and not (self.is_unclaimed(stays) or self.is_unclaimed(joins)):
             if pair not in {frozenset(map(self.final, two)) for two in self.suggested}:
                 self.suggested.add(pair)
                 self.proposed.append(Meeting(stays, joins, item))
@@ -357,6 +365,17 @@ class Placement:
             self.numbered_at[stays], _, source = min(numbers)
             if source != self.numbered_by(stays):
                 self.numbered[stays] = source
+
+
+def _has_number(other: Identifier, item: Item) -> bool:
+    """A version that is not the same one below a model which has become one with its model.
+
+    Equal numbers of one registry meet when their models do, and by nothing else.
+    """
+    if item.subject.kind is not Kind.VERSION:
+        return False
+    labels = {fold_name(one.value.rsplit("/", 1)[-1]) for one in (other, item.subject)}
+    return registry_model(other) == registry_model(item.subject) or len(labels) > 1
 
 
 def _stated_name(item: Item) -> Identifier | None:

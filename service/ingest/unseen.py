@@ -11,21 +11,23 @@ from sqlmodel import Session
 
 from schemas.harvest import Coverage, Skipped
 from schemas.identifiers import Kind
-from service.catalog.tables import Entry, SubjectRow
+from service.catalog.tables import SubjectRow
 from service.catalog.write import Outcome
 from service.ingest import absence, quarantine
 from service.ingest.fold import refold_by_time
 from service.ingest.harvests import OpenedHarvest
 from service.ingest.ingest import entries_of
+from service.ingest.lock import lock_entries
 from service.ingest.project import project
 from service.ingest.sources import list_sources
 from service.ingest.tables import AbsenceRow, SeenRow, SightingRow
 from service.ledger.change import Cause
+from service.recordset import among
 
 STEP: Final = 500  # entries that are folded at once: memory stays flat however many there are
 
-absent, seen, sighting, subject, entry = (
-    t.__table__ for t in (AbsenceRow, SeenRow, SightingRow, SubjectRow, Entry)
+absent, seen, sighting, subject = (
+    t.__table__ for t in (AbsenceRow, SeenRow, SightingRow, SubjectRow)
 )
 
 
@@ -75,7 +77,7 @@ def settle_unseen(
     if full:
         entries |= entries_of(session, _shown_again(session, opened))
         entries |= set(session.execute(refold_by_time(opened.scope_id)).scalars())
-    _lock(session, entries)
+    lock_entries(session, entries)
     if held:
         missing, overdue = found.missing | found.gone, frozenset[int]()
         quarantine.hold_back(session, opened, gone=found.gone, missed=found.overdue)
@@ -164,23 +166,13 @@ def _implausible(session: Session, opened: OpenedHarvest, *, retiring: frozenset
     return len(retiring) > source.held_back_share * max(live, 1)
 
 
-def _lock(session: Session, entries: Iterable[UUID]) -> None:
-    """In id order and before any sighting, as every batch does: nobody waits in a circle."""
-    session.execute(
-        sa.select(entry.c.id)
-        .where(entry.c.id.in_(sorted(entries)))
-        .order_by(entry.c.id)
-        .with_for_update(key_share=True)
-    )
-
-
 def _note_missing(
     session: Session, opened: OpenedHarvest, *, missing: frozenset[int], overdue: frozenset[int]
 ) -> None:
     """Count one more absence for each missed subject; those missed too often are gone."""
     if not missing:
         return
-    gone_since = sa.case((sighting.c.subject_id.in_(sorted(overdue)), sa.literal(opened.opened_at)))
+    gone_since = sa.case((among(sighting.c.subject_id, overdue), sa.literal(opened.opened_at)))
     chosen = (
         sa.select(
             sighting.c.source_id, sighting.c.subject_id, sa.literal(1),
@@ -188,7 +180,7 @@ def _note_missing(
         )
         .where(
             sighting.c.source_id == opened.source.id,
-            sighting.c.subject_id.in_(sorted(missing)),
+            among(sighting.c.subject_id, missing),
             sighting.c.effective_at < opened.opened_at,  # else it was pushed meanwhile
         )
         .order_by(sighting.c.subject_id)

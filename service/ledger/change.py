@@ -72,23 +72,28 @@ def record_changes(session: Session, changes: Sequence[Change]) -> list[int]:
 
 def canon(change: Change) -> str:
     """The text of a change that is stored, sealed and verified: canonical form 1."""
-    return canonical_json(
-        {
-            "v": CANON_VERSION,
-            "op": change.op,
-            "kind": change.kind,
-            "entry": str(change.entry) if change.entry else None,
-            "field": change.field,
-            "old": _bounded(change.old),
-            "new": _bounded(change.new),
-            "actor": change.actor._asdict(),
-            "reason": change.reason,
-            "request": change.request,
-            "source": change.source,
-            "harvest": str(change.harvest) if change.harvest else None,
-            "observation": change.observation,
-        }
-    )
+    text = canonical_json(_document(change, old=change.old, new=change.new))
+    if len(text) <= LONGEST_VALUE:  # then none of its values is longer
+        return text
+    return canonical_json(_document(change, old=_bounded(change.old), new=_bounded(change.new)))
+
+
+def _document(change: Change, *, old: Any, new: Any) -> dict[str, Any]:
+    return {
+        "v": CANON_VERSION,
+        "op": change.op,
+        "kind": change.kind,
+        "entry": str(change.entry) if change.entry else None,
+        "field": change.field,
+        "old": old,
+        "new": new,
+        "actor": change.actor._asdict(),
+        "reason": change.reason,
+        "request": change.request,
+        "source": change.source,
+        "harvest": str(change.harvest) if change.harvest else None,
+        "observation": change.observation,
+    }
 
 
 def _bounded(value: Any) -> Any:

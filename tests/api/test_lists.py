@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.catalog import ModelFilters, VersionFilters
+from schemas.identifiers import encode_segment
 from service.catalog.select import MODEL_CONDITIONS, VERSION_CONDITIONS
 from tests.conftest import Statements
 from tests.support.catalog import gone, make_source, model, post, rows, version
@@ -157,6 +158,13 @@ def saying(document: Any, **facts: str) -> Any:
     return document | {"facts": document["facts"] | facts}
 
 
+def numbered(name: str, number: str) -> Any:
+    """A version of a number that is none."""
+    said = saying(version(1, name), number=number)
+    said["subject"]["value"] = f"mlflow-prod/default/{name}/{encode_segment(number)}"
+    return said
+
+
 def test_pages_nasty_names(service: Service) -> None:
     """Every name is listed once, bytewise in order; each `url` answers exactly that entry."""
     source = make_source(service.database)
@@ -164,7 +172,7 @@ def test_pages_nasty_names(service: Service) -> None:
         service.database,
         source,
         *(saying(model(f"{n}"), name=name) for n, name in enumerate(NASTY)),
-        *(saying(version(1, f"{n}"), number=NUMBERS[n]) for n in range(len(NUMBERS))),
+        *(numbered(f"{n}", number) for n, number in enumerate(NUMBERS)),
     )
     assert receipt.refused == ()
     for kind, size, count in (("models", "7", len(NASTY)), ("versions", "5", len(NUMBERS))):

@@ -89,22 +89,23 @@ def test_embedded_path_too_long(tmp_path: Path) -> None:
     assert not long.exists()
 
 
-def test_embedded_private_parents(tmp_path: Path) -> None:
-    """Below folders that only we may enter it runs all the same, for root too; they stay closed."""
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    folder = Path(tempfile.mkdtemp(dir=closed))
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A folder that we alone may enter, with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="c-") as made:
+        yield Path(made)
 
+
+def test_embedded_private_parents(closed: Path) -> None:
+    """Below folders that only we may enter it runs all the same, for root too; they stay closed."""
     for _ in range(2):
-        with embedded(folder, durable=False) as url:
+        with embedded(closed / "pg", durable=False) as url:
             assert ask(url, "SELECT 1") == 1
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-def test_embedded_unreachable(tmp_path: Path) -> None:
+def test_embedded_unreachable(closed: Path) -> None:
     """A folder that its owner's account cannot use is refused; no parent folder is opened."""
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
     if os.geteuid() == 0:
         (closed / "pg").mkdir()
         os.chown(closed / "pg", 65534, 65534)
@@ -114,3 +115,4 @@ def test_embedded_unreachable(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedRefused, match="cannot"), embedded(closed / "pg"):
         pass
     assert closed.stat().st_mode & 0o077 == 0
+    closed.chmod(0o700)

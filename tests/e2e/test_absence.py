@@ -158,8 +158,26 @@ def test_harvest_too_much_deleted(registry: Workspace, site: Site) -> None:
     assert site.models() == before
 
 
+def test_harvest_newest_deleted(churn: Workspace, site: Site) -> None:
+    """The model that changed last was really deleted: that is no server that went back."""
+    churn.create_registered_model("newest")
+    churn.create_model_version("newest", "s3://models/newest/1")
+    site.harvest()
+    before = site.models()
+    churn.delete_registered_model("newest")
+
+    report = site.harvest()
+
+    assert (report.outcome, report.retired) == ("complete", 2)
+    del before["retail/newest"]
+    assert site.models() == before
+
+
 @pytest.mark.usefixtures("prepared")
-def test_harvest_server_restored(mlflow_template: Path, tmp_path: Path, site: Site) -> None:
+@pytest.mark.parametrize("newest", ["changed", "created"])
+def test_harvest_server_restored(
+    mlflow_template: Path, tmp_path: Path, site: Site, newest: str
+) -> None:
     """A server put back to yesterday's copy is refused: nothing retires, the cursor stays.
 
     When it has moved on from there, the next harvest repairs.
@@ -171,8 +189,12 @@ def test_harvest_server_restored(mlflow_template: Path, tmp_path: Path, site: Si
         registry = Workspace(server.uri, "default")
         registry.create_registered_model("churn")
         shutil.copyfile(server.database, yesterday)
-        registry.create_registered_model("fraud")
-        registry.update_registered_model("churn", "Said after the copy was made.")
+        since = [
+            lambda: registry.create_registered_model("fraud"),
+            lambda: registry.update_registered_model("churn", "Said after the copy was made."),
+        ]
+        for change in since if newest == "changed" else reversed(since):
+            change()
         site.declare(registry)
         site.harvest()
     before, cursor = site.models(), site.cursor()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.harvest import Outcome
+from schemas.identifiers import encode_segment
 from service.db import Database
 from tests.support.catalog import Sweep, changes, gone, last_change, post, rows
 from tests.support.identity import (
@@ -366,6 +367,8 @@ def test_number_that_is_odd(database: Database, number: str) -> None:
     """A number too long for a name is refused alone; others are kept as written."""
     source = make_source(database)
     odd = version(1) | {"facts": version(1)["facts"] | {"number": number}}
+    written = encode_segment(number)
+    odd["subject"] = about("version", f"mlflow-prod/default/churn/{written}")
     receipt = post(database, source, model(), odd, version(2))
 
     assert receipt.recorded == (2 if len(number) > 1_000 else 3)

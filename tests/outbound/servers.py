@@ -90,6 +90,7 @@ def secured(request: socket.socket, certificate: Path | None) -> socket.socket:
 def say(handler: BaseHTTPRequestHandler, body: bytes = b"hello", **headers: str) -> None:
     """Answer 200 with a body."""
     handler.send_response(200)
+    handler.send_header("Connection", "close")  # said, so that the client does not ask there again
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))

@@ -66,7 +66,7 @@ def test_harvesters_places(tmp_path: Path) -> None:
         ({}, "settings.uri"),
         ({"uri": "https://mlflow.example", "workspace": "x"}, "settings.workspace "),
         ({"uri": "https://mlflow.example", "workspaces": []}, "settings.workspaces"),
-        ({"uri": "https://a:canary@mlflow.example"}, "credential"),
+        ({"uri": "https://canary@mlflow.example"}, "credential"),
     ],
 )
 def test_harvesters_refused(settings: dict[str, Any], where: str) -> None:

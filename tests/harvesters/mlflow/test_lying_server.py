@@ -277,9 +277,9 @@ def test_sweep_cursor_clock(sweep: RegistrySweep, fake: FakeServer, catalog: Cat
     fake.answers[MODELS] = lambda _: {"registered_models": [ahead]}
     catalog.sweep(sweep)
     cursor = json.loads(str(catalog.cursor))
-    assert cursor["format"] == 1
-    assert cursor["newest"] == "churn"
-    assert cursor["max_updated"] == int(sweep.began.timestamp() * 1_000)
+    began = int(sweep.began.timestamp() * 1_000)
+    assert (cursor["format"], cursor["max_updated"]) == (1, began)
+    assert cursor["newest"] == {"churn": began}
 
 
 def test_sweep_catalog_tags_reported(

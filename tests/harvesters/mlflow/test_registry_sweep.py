@@ -10,6 +10,7 @@ import pytest
 from harvesters.errors import SourceRefused
 from harvesters.mlflow.client import Registry
 from harvesters.mlflow.names import Place
+from harvesters.mlflow.rows import Absent
 from harvesters.mlflow.sweep import RegistrySweep
 from schemas.identifiers import Identifier, Kind
 from tests.harvesters.mlflow.conftest import Catalog, make_sweep
@@ -281,8 +282,14 @@ def test_sweep_newest_deleted(writer: Any, sweep: RegistrySweep, catalog: Catalo
 
 
 @pytest.mark.usefixtures("prepared")
-def test_sweep_source_went_back(fresh_server: MlflowServer, catalog: Catalog) -> None:
-    """A server restored from a backup shows an older change than the last sweep saw: refused."""
+@pytest.mark.parametrize("late", ["", "created since", "created since, hidden", "all others gone"])
+def test_sweep_source_went_back(
+    fresh_server: MlflowServer, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """A server restored from a backup shows older changes than the last sweep saw: refused.
+
+    That the newest model is not there, or not shown, excuses nothing; a change since heals it.
+    """
     import mlflow  # noqa: PLC0415  # in the prepared environment only
 
     place = Place("mlflow-prod", "default", "retail", fresh_server.uri)
@@ -291,6 +298,12 @@ def test_sweep_source_went_back(fresh_server: MlflowServer, catalog: Catalog) ->
     backup = fresh_server.database.with_suffix(".backup")
     copy_database(fresh_server.database, backup)
     writer.update_registered_model("churn", "Said after the backup.")
+    if late:
+        writer.create_registered_model("fraud")
+    if late == "all others gone":
+        writer.delete_registered_model("churn")
+    if late == "created since, hidden":
+        monkeypatch.setattr(Registry, "find_model", lambda *_: Absent.NOT_READABLE)
     catalog.sweep(make_sweep(place))
     cursor = catalog.cursor
     copy_database(backup, fresh_server.database)
@@ -298,6 +311,9 @@ def test_sweep_source_went_back(fresh_server: MlflowServer, catalog: Catalog) ->
     with pytest.raises(SourceRefused, match="source_went_back"):
         catalog.sweep(make_sweep(place))
     assert catalog.cursor == cursor
+
+    writer.update_registered_model("churn", "Said after it was restored.")
+    assert catalog.sweep(make_sweep(place)).outcome == "complete"
 
 
 def copy_database(source: Path, target: Path) -> None:
