@@ -2,6 +2,7 @@
 
 import random
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Final, TypeVar
@@ -15,6 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import registry
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from service.errors import CatalogError, Conflict, Unavailable
@@ -130,6 +132,22 @@ class RightMissing(CatalogError):
     """
 
 
+class _Pools:
+    """Knows connections of pools that were disposed of: nobody else closes them."""
+
+    def __init__(self) -> None:
+        self.disposed = 0
+
+    def note(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Remember of which pool a connection is."""
+        record.info["pool"] = self.disposed
+
+    def close_late(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Close what comes back to a pool that is gone."""
+        if record.info.get("pool", self.disposed) != self.disposed:
+            record.close()
+
+
 class Database:
     """One PostgreSQL database and its connection pool."""
 
@@ -156,11 +174,16 @@ class Database:
             },
         )
         self._reader = self.engine.execution_options(postgresql_readonly=True)
+        self._pools = _Pools()
         sa.event.listen(self.engine, "connect", _set_up(role))
+        sa.event.listen(self.engine, "connect", self._pools.note)
+        sa.event.listen(self.engine, "checkin", self._pools.close_late)
+        weakref.finalize(self, self.engine.dispose)  # whoever forgets to leaves nothing open
         sa.event.listen(self.engine, "handle_error", _discard_lost)
 
     def dispose(self) -> None:
-        """Close the pool's connections."""
+        """Close the pool's connections; one that is in use is closed when it comes back."""
+        self._pools.disposed += 1
         self.engine.dispose()
 
     @contextmanager
@@ -290,9 +313,13 @@ def _set_up(role: str | None) -> Callable[[Driver[Any], object], None]:
             "values": list(SESSION_SETTINGS.values()),
             "role": role,
         }
-        connection.autocommit = True  # a setting made in a transaction ends with its rollback
-        connection.execute(SET_UP, values, prepare=False)
-        connection.autocommit = False
+        try:
+            connection.autocommit = True  # a setting made in a transaction ends with its rollback
+            connection.execute(SET_UP, values, prepare=False)
+            connection.autocommit = False
+        except BaseException:
+            connection.close()  # it has not reached the pool, which closes all others
+            raise
 
     return set_up
 

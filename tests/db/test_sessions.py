@@ -1,5 +1,6 @@
 """Sessions of routes: committed before the answer is sent, and read-only where they only read."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,3 +69,27 @@ def test_read_session_statements(client: TestClient, statements: Statements) -> 
         client.get("/notes")
 
     assert said == ["SELECT text FROM note"]
+
+
+def test_dispose_in_use(database_url: str) -> None:
+    """A connection that is in use when its pool is closed is closed when it comes back."""
+    opened = Database(database_url, pool=1)
+    with opened.reading() as session:
+        connection = session.connection().connection.dbapi_connection
+        opened.dispose()
+        assert session.execute(sa.text("SELECT 1")).scalar_one() == 1
+
+    assert getattr(connection, "closed", None) is True
+    opened.dispose()
+
+
+def test_dispose_forgotten(database_url: str) -> None:
+    """A database that nobody holds any more leaves no connection open."""
+    opened = Database(database_url, pool=1)
+    with opened.reading() as session:
+        connection = session.connection().connection.dbapi_connection
+
+    del opened, session
+    gc.collect()
+
+    assert getattr(connection, "closed", None) is True
