@@ -91,8 +91,9 @@ class SourceSettings(Closed):
             others = spaces.values() if isinstance(spaces, dict) else ()
             named = {n for n in (written.get("namespace"), *others) if isinstance(n, str)}
             written["may_name"] = sorted(named)
-        if written.get("precedence") is None and written.get("kind") in set(SourceKind):
-            written["precedence"] = PRECEDENCE[SourceKind(written["kind"])]
+        kind = written.get("kind")
+        if written.get("precedence") is None and isinstance(kind, str) and kind in set(SourceKind):
+            written["precedence"] = PRECEDENCE[SourceKind(kind)]
         return written
 
 

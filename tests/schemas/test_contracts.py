@@ -120,7 +120,8 @@ def test_source_completed() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"name": "Prod"}, {"name": "a" * 41}, {"kind": "mlfow"}, {"namespace": "re.tail"},
+        {"name": "Prod"}, {"name": "a" * 41}, {"kind": "mlfow"}, {"kind": []},
+        {"namespace": "re.tail"},
         {"namespace": "Retail"}, {"namespace": "n" * 64}, {"namespace": 7}, {"precedence": 100},
         {"expected_interval": "1w"}, {"expected_interval": "1s"}, {"expected_interval": "\u0661h"},
         {"expected_interval": "400d"}, {"absences": 0}, {"held_back_share": 1.1},
