@@ -9,7 +9,7 @@ from sqlmodel import Session
 from schemas.identifiers import Identifier, Kind, natural_name
 from service.catalog.tables import Entry, SubjectRow
 from service.catalog.typed import TYPED
-from service.ingest.batch import Item, is_natural, keeps_alive
+from service.ingest.batch import NATURAL, Item, keeps_alive
 from service.ingest.placed import REGISTRIES, Alive, Known, Placed
 from service.ingest.record import KEY as STATED_KEY
 from service.ingest.record import sighted_at
@@ -34,18 +34,19 @@ entry, subject, sighting, observation, scope, absence, decision = (
 version = TYPED[Kind.VERSION]
 
 
-def numbered(identifiers: Sequence[Identifier]) -> sa.FromClause:
+def numbered(identifiers: Sequence[tuple[str, str, str]]) -> sa.FromClause:
     """Identifiers as rows, `i` their position; `natural` says how each is looked up."""
     rows = [
-        {"i": position, **as_key(identifier), "natural": is_natural(identifier)}
-        for position, identifier in enumerate(identifiers)
-    ]
+        {"i": n, "kind": str(kind), "scheme": scheme, "value": value,
+         "natural": (kind, scheme) in NATURAL}
+        for n, (kind, scheme, value) in enumerate(identifiers)
+    ]  # fmt: skip
     return recordset(rows, i=sa.Integer(), **KEY, natural=sa.Boolean())
 
 
 def as_key(identifier: Identifier) -> dict[str, str]:
     """An identifier as a row of the columns in `KEY`."""
-    return {"kind": identifier.kind, "scheme": identifier.scheme, "value": identifier.value}
+    return {"kind": str(identifier.kind), "scheme": identifier.scheme, "value": identifier.value}
 
 
 def stored_identifier(kind: str, scheme: str, *, value: str) -> Identifier:
@@ -56,6 +57,22 @@ def stored_identifier(kind: str, scheme: str, *, value: str) -> Identifier:
 def is_subject(subject: sa.FromClause, given: sa.FromClause) -> sa.ColumnElement[bool]:
     """The subject of just this identifier."""
     return sa.and_(*(subject.c[name] == given.c[name] for name in KEY))
+
+
+def bearer(given: sa.FromClause) -> sa.FromClause:
+    """The entry that bears a natural name now, looked up row by row through its index.
+
+    As a join it would be the planner's to order, and of a table that was just filled it knows
+    nothing: it has compared every name with every entry.
+    """
+    named = entry.alias("named")
+    return sa.select(named.c.id).where(bears_name(named, given)).limit(1).lateral()
+
+
+def known_subject(given: sa.FromClause) -> sa.FromClause:
+    """The subject of each identifier, looked up row by row through its index, likewise."""
+    found = sa.select(*subject.c["id", "entry_id"]).where(is_subject(subject, given))
+    return found.limit(1).lateral()
 
 
 def bears_name(entry: sa.FromClause, given: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -76,32 +93,45 @@ def read_known(
     wanted = [i for i in dict.fromkeys(identifiers) if i not in placement.known]
     if not wanted:
         return
-    given = numbered(wanted)
-    own = sa.and_(
-        sighting.c.subject_id == subject.c.id, sighting.c.source_id == placement.source.id
-    )
+    given = numbered([(i.kind, i.scheme, i.value) for i in wanted])
+    known = known_subject(given)
+    said = _said_by(placement.source.id, known)
+    named = bearer(given)
     query = (
         sa.select(
             given.c.i,
-            subject.c.id,
-            subject.c.entry_id,
-            sa.func.coalesce(entry.c.id, subject.c.entry_id),
-            entry.c.id.is_not(None),
-            observation.c.facts["created_at"].astext,
-            sa.case((sighting.c.subject_id.is_not(None), sighted_at(absence))),
+            known.c.id,
+            known.c.entry_id,
+            sa.func.coalesce(named.c.id, known.c.entry_id),
+            named.c.id.is_not(None),
+            said.c.created_at,
+            said.c.confirmed,
         )
         .select_from(given)
-        .outerjoin(subject, is_subject(subject, given))
-        .outerjoin(entry, bears_name(entry, given))
-        .outerjoin(sighting, own)
-        .outerjoin(observation, observation.c.id == sighting.c.observation_id)
-        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
-        .outerjoin(absence, sa.and_(*(absence.c[c] == sighting.c[c] for c in STATED_KEY)))
+        .outerjoin(known, sa.true())
+        .outerjoin(named, sa.true())
+        .outerjoin(said, sa.true())
     )
-    for position, *known in session.execute(query):
-        placement.known[wanted[position]] = Known(*known)
+    for position, *row in session.execute(query).all():
+        placement.known[wanted[position]] = Known(*row)
     found = {known.entry for known in placement.known.values() if known.entry is not None}
     read_entries(session, placement, entries=found)
+
+
+def _said_by(source: int, known: sa.FromClause) -> sa.FromClause:
+    """What a source currently says of a subject, as far as identity asks for it."""
+    return (
+        sa.select(
+            observation.c.facts["created_at"].astext.label("created_at"),
+            sighted_at(absence).label("confirmed"),
+        )
+        .join_from(sighting, observation, observation.c.id == sighting.c.observation_id)
+        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
+        .outerjoin(absence, sa.and_(*(absence.c[c] == sighting.c[c] for c in STATED_KEY)))
+        .where(sighting.c.subject_id == known.c.id, sighting.c.source_id == source)
+        .limit(1)
+        .lateral()
+    )
 
 
 def read_entries(session: Session, placement: Placement, *, entries: Iterable[UUID]) -> None:

@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from schemas.identifiers import Kind
-from service.catalog.tables import Entry, SubjectRow
+from service.catalog.tables import Entry
 from service.catalog.typed import link_facts, reference_columns
 from service.ingest.fold import Reconciled
 from service.ingest.follow import Past, past_of, was_replaced
-from service.ingest.known import bears_name, is_subject, numbered, stored_identifier
+from service.ingest.known import bearer, known_subject, numbered
 from service.ingest.names import Parent
 from service.ingest.placed import REPLACEABLE
 from service.reconcile import Folded
 
-subject, entry = SubjectRow.__table__, Entry.__table__
+entry = Entry.__table__
 
 
 Key = tuple[str, str, str]  # kind, scheme and value: thousands are compared with every batch
@@ -59,8 +59,8 @@ def find_targets(session: Session, folded: Sequence[Reconciled]) -> Targets:
     mentioned = _mentioned(folded)
     if not mentioned:
         return Targets({}, [])
-    given = numbered([stored_identifier(kind, scheme, value=v) for kind, scheme, v in mentioned])
-    bearer = entry.alias("bearer")
+    given = numbered(mentioned)
+    subject, named_now = known_subject(given), bearer(given)
     replaceable = given.c.kind.in_(sorted(REPLACEABLE))
     query = (
         sa.select(
@@ -69,12 +69,12 @@ def find_targets(session: Session, folded: Sequence[Reconciled]) -> Targets:
             *entry.c[*Parent._fields],
         )
         .select_from(given)
-        .outerjoin(subject, is_subject(subject, given))
-        .outerjoin(bearer, bears_name(bearer, given))
-        .join(entry, entry.c.id == sa.func.coalesce(bearer.c.id, subject.c.entry_id))
+        .outerjoin(subject, sa.true())
+        .outerjoin(named_now, sa.true())
+        .join(entry, entry.c.id == sa.func.coalesce(named_now.c.id, subject.c.entry_id))
     )
     named, heirs = {}, set()
-    for position, replaced, *parent in session.execute(query):
+    for position, replaced, *parent in session.execute(query).all():
         named[mentioned[position]] = Parent(*parent)
         if replaced:
             heirs.add(parent[0])
