@@ -15,7 +15,6 @@ from service.access.policy import Caller
 from service.db import ReadSession, Store
 from service.errors import InsufficientScope, Invalid, problems
 from service.ingest.sources import SourceNotFound, get_source
-from service.ledger.change import Actor
 from service.routing import CatalogRoute, Requester, Trace, policy
 
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=CatalogRoute)
@@ -86,7 +85,7 @@ def list_tokens(caller: Requester, session: ReadSession) -> list[TokenShown]:
 def revoke_token(caller: Requester, public_id: str, store: Store, trace: Trace) -> None:
     """End a token at once."""
     store.transact(
-        lambda session: tokens.revoke_token(session, public_id, actor=actor(caller), request=trace)
+        lambda session: tokens.revoke_token(session, public_id, actor=caller.actor, request=trace)
     )
 
 
@@ -104,7 +103,7 @@ def make(session: Session, caller: Caller, asked: TokenRequest, *, trace: str) -
         session,
         kind="r" if asked.role == "source" else "p",
         role=asked.role,
-        actor=actor(caller),
+        actor=caller.actor,
         source_name=asked.source,
         namespaces=asked.namespaces,
         lasts=timedelta(days=asked.days) if asked.days else None,
@@ -123,8 +122,3 @@ def _spend(session: Session, caller: Caller) -> None:
     ).scalar_one_or_none()
     if spent is None:
         raise InsufficientScope(detail="It was good for one use.")
-
-
-def actor(caller: Caller) -> Actor:
-    """Who the ledger says it was."""
-    return Actor(caller.kind, caller.id, authn="token", token=caller.token)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from service.ledger.change import Actor
+
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "entries:read": frozenset({"entries:read", "ledger:read"}),
     "exports:read": frozenset({"exports:read"}),
@@ -39,6 +41,11 @@ class Caller(NamedTuple):
     capabilities: frozenset[str]
     namespaces: frozenset[str] | None  # None: all
     source: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who the ledger says it was."""
+        return Actor(self.kind, self.id, authn="token", token=self.token)
 
     def may(self, capability: str) -> bool:
         """Does it hold the capability?"""

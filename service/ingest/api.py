@@ -27,7 +27,7 @@ from service.ingest.dryrun import record_harvested
 from service.ingest.ingest import push_batch
 from service.ingest.sources import SourceFacts, get_source
 from service.invalid import field_problems, invalid
-from service.ledger.change import Actor, Cause
+from service.ledger.change import Cause
 from service.loader import load_json
 from service.routing import (
     BATCH_BYTES,
@@ -47,7 +47,7 @@ OVER = problems(harvests.HarvestNotFound, harvests.HarvestOver)
 
 
 class DryRun(Closed):
-    """Plan only: same answers, same report, nothing kept."""
+    """Answer what would be, keep nothing."""
 
     dry_run: bool = False
 
@@ -182,12 +182,7 @@ def in_harvest(
 
 def cause_of(caller: Caller, trace: str, harvest: UUID | None = None) -> Cause:
     """Why entries change, for the ledger: what the caller's source posted."""
-    return Cause(actor_of(caller), caller.source, harvest, trace)
-
-
-def actor_of(caller: Caller) -> Actor:
-    """Who the ledger says it was."""
-    return Actor(caller.kind, caller.id, authn="token", token=caller.token)
+    return Cause(caller.actor, caller.source, harvest, trace)
 
 
 def read_body(model: type[Read], body: bytes) -> Read:

@@ -10,10 +10,9 @@ def collision(item: Item) -> Refusal:
     numbered = item.subject.kind is Kind.VERSION
     fact = "number" if numbered else "name"
     remedy = "give it another number" if numbered else "tag one of them with catalog.name"
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer=f"/facts/{fact}",
+    return _refusal(
+        item,
+        f"/facts/{fact}",
         code="name_collision",
         message=f"another subject of this source has the same {fact} when case is ignored; "
         f"{remedy}",
@@ -22,10 +21,9 @@ def collision(item: Item) -> Refusal:
 
 def foreign_model(item: Item, *, source: str) -> Refusal:
     """It would stand below a model of others; whether there is one is not told."""
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer="/facts/model",
+    return _refusal(
+        item,
+        "/facts/model",
         code="namespace_not_allowed",
         message=f"source {source} may not add anything below this model: it is in no namespace of "
         "the source's may_name, which an admin can change",
@@ -34,10 +32,9 @@ def foreign_model(item: Item, *, source: str) -> Refusal:
 
 def other_model(item: Item) -> Refusal:
     """A registry's version names another model than the one that its identifier stands below."""
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer="/facts/model",
+    return _refusal(
+        item,
+        "/facts/model",
         code="invalid",
         message="is not the model in the subject's identifier; state the one that stands there",
     )
@@ -45,10 +42,9 @@ def other_model(item: Item) -> Refusal:
 
 def foreign_name(item: Item, named: Identifier, *, source: str) -> Refusal:
     """It mentions what nobody described, in a namespace where the source may create nothing."""
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer="/facts",
+    return _refusal(
+        item,
+        "/facts",
         code="namespace_not_allowed",
         message=f"{named.value} is not known, and source {source} may not create it; an admin can "
         "add its namespace to the source's may_name",
@@ -57,10 +53,9 @@ def foreign_name(item: Item, named: Identifier, *, source: str) -> Refusal:
 
 def foreign_same_as(item: Item, position: int, *, source: str) -> Refusal:
     """It says to be what stands in a namespace where the source may name nothing."""
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer=f"/same_as/{position}/value",
+    return _refusal(
+        item,
+        f"/same_as/{position}/value",
         code="namespace_not_allowed",
         message=f"it stands in a namespace in which source {source} may not name anything; an "
         "admin can add it to the source's may_name",
@@ -69,10 +64,15 @@ def foreign_same_as(item: Item, position: int, *, source: str) -> Refusal:
 
 def unnameable(item: Item) -> Refusal:
     """Model and number together are longer than a name can be."""
-    return Refusal(
-        index=item.position,
-        subject=item.subject,
-        pointer="/facts/number",
+    return _refusal(
+        item,
+        "/facts/number",
         code="invalid",
         message="model and number together are longer than the 1,024 bytes that a name may have",
+    )
+
+
+def _refusal(item: Item, pointer: str, *, code: str, message: str) -> Refusal:
+    return Refusal(
+        index=item.position, subject=item.subject, pointer=pointer, code=code, message=message
     )

@@ -6,22 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from schemas.sources import SourceSettings, SourceState
-from schemas.strict import Closed
 from service.access.policy import Caller
 from service.db import ReadSession, Store
 from service.errors import BadRequest, InsufficientScope, problems
 from service.ingest import declare, listing
-from service.ingest.api import actor_of
+from service.ingest.api import DryRun
 from service.ingest.sources import SourceNotFound
 from service.routing import CatalogRoute, Requester, Trace, policy
 
 router = APIRouter(prefix="/api/v1", tags=["sources"], route_class=CatalogRoute)
-
-
-class DryRun(Closed):
-    """Answer what would be, change nothing."""
-
-    dry_run: bool = False
 
 
 class SourceNameDiffers(BadRequest):
@@ -60,7 +53,7 @@ def put_source(
     check_name(source, asked)
     if query.dry_run:
         return SourceState.model_validate(asked.model_dump())
-    by = actor_of(caller)
+    by = caller.actor
     work = partial(declare.declare_source, asked=asked, actor=by, request=trace)
     return store.transact(work)
 
