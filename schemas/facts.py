@@ -108,6 +108,7 @@ class ModelFacts(Facts):
     datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None
     waivers: Annotated[SetOf[WaiverRequest] | None, Merge.UNION] = None
     links: Annotated[SetOf[Link] | None, Merge.UNION] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None  # what of it could not be used, and why
 
 
 class VersionFacts(Facts):
@@ -147,6 +148,7 @@ class VersionFacts(Facts):
     size_bytes: Annotated[Count | None, Merge.TOP] = None
     created_by: Annotated[Line | None, Merge.TOP] = None
     created_at: Annotated[Instant | None, Merge.TOP] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class TrainingRunFacts(Facts):
@@ -171,6 +173,7 @@ class TrainingRunFacts(Facts):
     source_branch: Annotated[Line | None, Merge.TOP] = None
     repository: Annotated[RepositoryRef | None, Merge.TOP] = None
     datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class DatasetFacts(Facts):
@@ -193,6 +196,7 @@ class DatasetFacts(Facts):
     records: Annotated[Count | None, Merge.TOP] = None
     owners: Annotated[SetOf[Ownership] | None, Merge.OWNERS] = None
     created_at: Annotated[Instant | None, Merge.TOP] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class OwnerFacts(Facts):

@@ -106,6 +106,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("collected_to", sa.Text(), nullable=True),
         sa.Column("records", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -320,6 +323,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column(
             "links", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -456,6 +462,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("source_commit", sa.Text(), nullable=True),
         sa.Column("source_branch", sa.Text(), nullable=True),
         sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -574,6 +583,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -602,6 +614,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("collected_to", sa.Text(), nullable=True),
         sa.Column("records", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -698,6 +713,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         ),
         sa.Column(
             "links", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -956,6 +974,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("source_commit", sa.Text(), nullable=True),
         sa.Column("source_branch", sa.Text(), nullable=True),
         sa.Column("repository_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1116,6 +1137,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
