@@ -39,6 +39,9 @@ REFERENCES: Final[Mapping[tuple[Kind, str], Kind]] = {
     (Kind.DEPLOYMENT, "build"): Kind.BUILD,
     (Kind.USE, "model"): Kind.MODEL,
 }
+BORROWING: Final = frozenset(  # kinds without a namespace of their own: seen through others'
+    {Kind.DATASET, Kind.REPOSITORY, Kind.BUILD, Kind.TRAINING_RUN}
+)
 SCALARS: Final[Mapping[Any, sa.types.TypeEngine[Any]]] = {
     str: sa.Text(),
     bool: sa.Boolean(),

@@ -115,7 +115,12 @@ def _changes(
     cause: Cause,
 ) -> list[Change]:
     """A created entry is one row with all first values; then one row a changed field."""
-    new = {name: _plain(value) for name, value in one.row.items() if name not in DECIDED}
+    stated_only = old is None
+    new = {
+        name: _plain(value)
+        for name, value in one.row.items()
+        if name not in DECIDED and (value is not None or not stated_only)
+    }
     narrowed = one.row["narrowed"]
     new |= {name: {"one_of": candidates} for name, candidates in narrowed.items()}
     new.pop("number_key", None)
@@ -178,7 +183,7 @@ def _change(
     return Change(
         op, one.kind, cause.actor, entry=one.standing.id, field=field, old=old, new=new,
         source=cause.source, harvest=cause.harvest, request=cause.request,
-        observation=_evidence(one, field),
+        reason=cause.reason, observation=_evidence(one, field),
     )  # fmt: skip
 
 
@@ -194,7 +199,7 @@ def _evidence(one: Desired, field: str | None) -> Mapping[str, Any] | None:
 def _upsert(session: Session, table: sa.Table, *, differing: Iterable[Desired]) -> None:
     columns = {c.name: c.type for c in table.columns if c.name != "valid_from"}
     rows = [{"id": one.standing.id, **one.row} for one in differing]
-    given = recordset([_as_json(row) for row in rows], **columns)
+    given = recordset(rows, **columns)
     upsert = insert(table).from_select(list(columns), sa.select(*(given.c[c] for c in columns)))
     session.execute(
         upsert.on_conflict_do_update(
@@ -209,10 +214,14 @@ def _write_parents(
     rows = []
     for one in desired:
         was, now = _parent(one.standing), _parent(one)
-        if one.row and (was != now or outcome.touched(one.standing.id)):
-            _note_parent(one, was, now=now, outcome=outcome, cause=cause)
-            touched = outcome.touched(one.standing.id)
-            rows.append({"id": one.standing.id, **_as_json(now), "touched": touched})
+        touched = outcome.touched(one.standing.id)
+        if not one.row or (was == now and not touched):
+            continue
+        if was == now and one.standing.id in outcome.created:
+            continue  # it was inserted as it should be
+        _note_parent(one, was, now=now, outcome=outcome, cause=cause)
+        touched = outcome.touched(one.standing.id)
+        rows.append({"id": one.standing.id, **now, "touched": touched})
     if not rows:
         return
     _free_names(session, desired)

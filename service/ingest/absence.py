@@ -47,7 +47,7 @@ def revive(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
     """What is stated again after it was missed, or said to be gone, is back; answers subjects."""
     if not rows:
         return set()
-    given = recordset(rows, **KEYED)
+    given = _keys(rows)
     shown = sa.and_(same_key(sighting, given), sighting.c.effective_at >= absence.c.unseen_since)
     back = sa.delete(absence).where(same_key(absence, given), shown)
     return set(session.execute(back.returning(absence.c.subject_id)).scalars())
@@ -57,8 +57,12 @@ def keep_below_gone(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[
     """What is stated late stays gone when it, or its model, was said to be gone after that."""
     if not rows:
         return set()
-    given = recordset(rows, **KEYED)
-    return _retire(session, sa.select(*given.c[*KEY]))
+    return _retire(session, sa.select(*_keys(rows).c[*KEY]))
+
+
+def _keys(rows: Sequence[Mapping[str, Any]]) -> sa.FromClause:
+    """The rows' keys alone: what they state is long."""
+    return recordset([{name: row[name] for name in KEYED} for row in rows], **KEYED)
 
 
 def store_gone(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:

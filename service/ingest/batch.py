@@ -1,11 +1,12 @@
 """Turns one request's records into observations to record, refusing the bad ones alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from schemas.digest import stated_digest
 from schemas.facts import ModelFacts, VersionFacts
 from schemas.identifiers import (
     SCHEMES,
@@ -30,6 +31,7 @@ class Item(NamedTuple):
 
     position: int
     observation: Observation
+    said: Mapping[str, Any]  # the observation as JSON, without what it leaves out
     digest: str
     claims: tuple[Identifier, ...]  # the subject, what it is the same as, its natural name
 
@@ -45,7 +47,12 @@ class Item(NamedTuple):
 
     @property
     def created_at(self) -> datetime | None:
-        """When the thing was created in its source; another time means another thing."""
+        """When the thing was created in its source; another time means another thing.
+
+        Not for a person: who corrects a date speaks of the same thing.
+        """
+        if self.subject.scheme == "person":
+            return None
         return getattr(self.observation.facts, "created_at", None)
 
 
@@ -78,7 +85,8 @@ def read_batch(documents: Sequence[Any], source: SourceFacts) -> tuple[list[Item
                 )
             )
         else:
-            items.append(Item(index, observation, observation.digest(), claims))
+            said = observation.model_dump(mode="json", exclude_unset=True)
+            items.append(Item(index, observation, said, stated_digest(said), claims))
     return items, refusals
 
 

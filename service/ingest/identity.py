@@ -183,7 +183,7 @@ def _write_entries(session: Session, placement: Placement) -> None:
                 **{name: getattr(entry, name) for name in ("id", "kind", "namespace")},
                 "natural_key": entry.natural_key,
                 "numbered_by": numbered.pop(entry.id, None),
-                "stub": True,
+                "stub": not placement.describes(entry.id),
             }
             for entry in sorted(placement.begun.values(), key=_by_name)  # one order for all
         ]

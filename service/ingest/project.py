@@ -13,7 +13,14 @@ from schemas.identifiers import Kind, number_key
 from service.catalog import write
 from service.catalog.desired import Desired, LinkTo
 from service.catalog.tables import Entry
-from service.catalog.typed import PARENTS_FIRST, link_facts, reference_columns, value_facts
+from service.catalog.typed import (
+    BORROWING,
+    PARENTS_FIRST,
+    REFERENCES,
+    link_facts,
+    reference_columns,
+    value_facts,
+)
 from service.ingest import names
 from service.ingest.fold import Reconciled, fold_entries, statements_of
 from service.ingest.follow import contested, referring
@@ -255,20 +262,26 @@ def _mean_one(name: str, field: Folded, *, targets: Targets) -> bool:
 
 
 def _links(name: str, value: Any, *, targets: Targets) -> Iterable[LinkTo]:
-    """A member of a set names its target under the target's kind, or is the identifier itself."""
+    """One link a member of the set whose target is known."""
     for item in value or ():
-        member = dict(item) if "scheme" not in item else {"entry": item}
-        named = next(part for part in member.values() if isinstance(part, Mapping))
-        target = targets.named(named)
+        target = targets.named(_named_in(item))
         if target is not None:
             yield LinkTo(
                 field=name,
                 key=sha256(canonical_json(item)),
                 target_id=target,
-                role=member.get("role"),
-                digest=member.get("digest"),
+                role=item.get("role"),
+                digest=item.get("digest"),
                 attributes=dict(item),
             )
+
+
+def _named_in(member: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The identifier in a member of a set, or the member itself where it is one."""
+    if "scheme" in member:
+        return member
+    named: Mapping[str, Any] = next(p for p in member.values() if isinstance(p, Mapping))
+    return named
 
 
 def _grants(
@@ -278,7 +291,10 @@ def _grants(
     row: Mapping[str, Any],
     links: Sequence[LinkTo],
 ) -> frozenset[tuple[UUID, str]]:
-    """(entry, namespace) pairs that this entry makes visible: itself, and what it links to."""
+    """(entry, namespace) pairs that this entry makes visible: itself, and what it links to.
+
+    What has a namespace of its own needs none, and owners are seen by everybody.
+    """
     standing = reconciled.standing
     kind = Kind(standing.kind)
     if kind in NAMESPACED:
@@ -286,8 +302,12 @@ def _grants(
         granted: set[tuple[UUID, str]] = set()
     else:
         namespaces = reconciled.namespaces
-        granted = {(standing.id, seen) for seen in namespaces}
-    linked = {row[column] for column in reference_columns(kind).values()}
-    linked |= {link.target_id for link in links}
+        granted = {(standing.id, seen) for seen in namespaces if kind in BORROWING}
+    linked = {
+        row[column]
+        for fact, column in reference_columns(kind).items()
+        if REFERENCES[kind, fact] in BORROWING
+    }
+    linked |= {link.target_id for link in links if _named_in(link.attributes)["kind"] in BORROWING}
     granted |= {(target, seen) for target in linked - {None} for seen in namespaces}
     return frozenset(granted)

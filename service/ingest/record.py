@@ -58,7 +58,7 @@ def as_rows(
     """The observations as rows of `observation`, with their marker."""
     rows = []
     for item in items:
-        said = item.observation.model_dump(mode="json", exclude_unset=True)
+        said = item.said
         rows.append(
             {
                 "source_id": source.id,

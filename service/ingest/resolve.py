@@ -77,6 +77,10 @@ class Placement:
             entry = self._joined[entry]
         return entry
 
+    def describes(self, entry: UUID) -> bool:
+        """Does the batch say something about the entry, not only mention it?"""
+        return entry in self._described
+
     def placed(self, entry: UUID) -> Placed:
         """What identity knows of an entry, new ones included."""
         return self.begun.get(entry) or self.entries[entry]

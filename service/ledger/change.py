@@ -32,6 +32,7 @@ class Cause(NamedTuple):
     source: str | None = None
     harvest: UUID | None = None
     request: str | None = None
+    reason: str | None = None  # what a person gave
 
 
 class Change(NamedTuple):
