@@ -23,8 +23,8 @@ help:  ## say what there is
 
 install: $(INSTALLED)  ## the virtual environment with everything pinned
 
-demo: $(INSTALLED)  ## the catalog on http://127.0.0.1:8010, filled from a real MLflow; ONCE=1 ends after one harvest
-	$(VENV)/bin/model-catalog demo $(if $(filter 1,$(ONCE)),--once)
+demo: $(INSTALLED)  ## the catalog, filled from a sample MLflow or MLFLOW=https://your-own; ONCE=1 ends after the export
+	$(VENV)/bin/model-catalog demo $(if $(filter 1,$(ONCE)),--once) $(if $(MLFLOW),--mlflow "$(MLFLOW)")
 
 test: $(INSTALLED)  ## the whole suite, as CI runs it; ARGS="-k reconcile" for a part
 	$(RUN) -m pytest -q -n $(WORKERS) $(ARGS)

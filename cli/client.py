@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import httpx2
 from cli.exits import Exit, Stop
 
 TIMEOUT: Final = 60.0
+LONG: Final = 900.0
 URL: Final = "MODEL_CATALOG_URL"
 TOKEN: Final = "MODEL_CATALOG_TOKEN"  # noqa: S105  # a variable's name
 CODES: Final = {401: Exit.NOT_ALLOWED, 403: Exit.NOT_ALLOWED, 404: Exit.NOT_FOUND,
@@ -79,9 +81,24 @@ class Client:
         """Read JSON."""
         return self._json("GET", path, params=params)
 
+    def pages(self, path: str, **params: Any) -> Iterator[Any]:
+        """Read a list's items, page by page, to its end."""
+        paging = {"page_size": "1000"}
+        while True:
+            page = self.get(path, **(paging | params))
+            yield from page["items"]
+            if page["next_page_token"] is None:
+                return
+            paging["page_token"] = page["next_page_token"]
+
     def post(self, path: str, body: Any) -> Any:
         """Send JSON, read JSON."""
         return self._json("POST", path, json=body)
+
+    def send(self, path: str, content: bytes, *, media: str, **params: Any) -> Any:
+        """Send a file as it is, read JSON; it may take minutes."""
+        told = {"headers": {"Content-Type": media}, "params": params, "timeout": LONG}
+        return self._json("POST", path, content=content, **told)
 
     def put(self, path: str, body: Any, **params: Any) -> Any:
         """Send JSON, read JSON."""
@@ -91,17 +108,22 @@ class Client:
         """Delete."""
         self._answer("DELETE", path)
 
-    def download(self, path: str, target: Any, **params: Any) -> None:
-        """Copy an answer's bytes to an open file."""
+    def download(
+        self, path: str, target: Any, *, advance: Callable[[int], None], **params: Any
+    ) -> None:
+        """Copy an answer's bytes to an open file; says how many came."""
+        begun = False
         try:
             with self.http.stream("GET", path, params=params) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise refusal(answer)
                 for chunk in answer.iter_bytes():
+                    begun = True
                     target.write(chunk)
+                    advance(len(chunk))
         except httpx2.TransportError as error:
-            raise unreachable(error) from None
+            raise (broken_off if begun else unreachable)(error) from None
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         answer = self._answer(method, path, **options)
@@ -125,6 +147,15 @@ def unreachable(error: Exception) -> Stop:
     return Stop(
         f"The catalog at {service_url()} does not answer ({type(error).__name__}); is it running, "
         f"and is {URL} right?",
+        Exit.UNAVAILABLE,
+    )
+
+
+def broken_off(error: Exception) -> Stop:
+    """The service began to answer and did not come to the end."""
+    return Stop(
+        f"The catalog at {service_url()} broke off in the middle ({type(error).__name__}): what "
+        "came is not the whole. Try again.",
         Exit.UNAVAILABLE,
     )
 

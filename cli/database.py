@@ -13,7 +13,13 @@ from service.errors import CatalogError
 from service.ledger.change import Actor
 from service.logs import set_up_logs
 from service.roles import make_roles
-from service.settings import SettingsRefused, check_database_url, read_secret
+from service.settings import (
+    SettingsRefused,
+    WorkerSettings,
+    check_database_url,
+    read_secret,
+    read_worker_settings,
+)
 
 CONFLICT = 409
 VARIABLE = "MODEL_CATALOG_DATABASE_URL"
@@ -54,6 +60,14 @@ def named_url() -> str:
         message = f"{VARIABLE} {error}"
         raise Stop(message, Exit.WRONG_USE) from None
     return url
+
+
+def worker_settings() -> WorkerSettings:
+    """What the environment tells the worker and the periodic jobs."""
+    try:
+        return read_worker_settings()
+    except SettingsRefused as refused:
+        raise Stop(str(refused), Exit.WRONG_USE) from None
 
 
 def started_url(url: str) -> str:

@@ -12,10 +12,11 @@ from rich.table import Table
 
 from cli.client import CODES, Client, service_token, service_url
 from cli.exits import Exit, Stop
+from cli.progress import Watched, watched
 from harvesters.errors import SourceRefused, SourceUnavailable, shown
 from harvesters.registry import find_factory, find_secret
 from harvesters.runner import harvest as run
-from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, HttpSink
+from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable
 from outbound.addresses import VARIABLE
 from outbound.hook import guard_sockets
 from schemas.harvest import HarvestReport
@@ -29,12 +30,23 @@ OURS = ("MODEL_CATALOG_TOKEN", "MODEL_CATALOG_DATABASE_URL", "MODEL_CATALOG_SECR
 
 @app.command()
 def harvest(
-    source: Annotated[str, typer.Argument(help="Name of a declared source.")],
+    source: Annotated[str | None, typer.Argument(help="Name of a declared source.")] = None,
     *,
+    due: Annotated[
+        bool, typer.Option("--due", help="Every source that is due, once; on the database host.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything, not only what changed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the plan, keep nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Reports as JSON lines.")] = False,
 ) -> None:
     """Read one source once, scope by scope, and say what came of it."""
+    if due is (source is not None) or (due and (full or dry_run)):
+        raise Stop("Name one source, or say --due alone.", Exit.WRONG_USE)
+    if source is None:
+        _harvest_due()
+        return
     signal.signal(signal.SIGTERM, _interrupt)
     settings = _settings(source)
     url, token = service_url(), service_token()
@@ -44,11 +56,37 @@ def harvest(
         guard_sockets(os.environ.get(VARIABLE, ""), also=(url,))
     except ValueError as error:
         raise Stop(f"{VARIABLE}: {error}", Exit.WRONG_USE) from None
+    with watched(url, token, source=source) as sink:
+        _read(settings, sink, as_json=as_json, dry_run=dry_run, full=full)
+
+
+def _harvest_due() -> None:
+    """What a worker would do now, once: for cron on one machine."""
+    from cli.crew import Crew, Plan, installed_kinds
+    from cli.database import operated
+    from cli.worker import stopped_by_signal
+    from service.db import APP_ROLE
+
+    stopping = stopped_by_signal()
+    with operated(APP_ROLE) as database:
+        crew = Crew(database, Plan(service_url(), installed_kinds()), tell=_say_of)
+        codes = crew.work_off(stopping)
+    if stopping.is_set():
+        raise Stop("Interrupted; nothing was retired.", Exit.INTERRUPTED)
+    _say(f"{len(codes)} sources were due.")
+    if wrong := {source: code for source, code in codes.items() if code}:
+        named = ", ".join(f"{source} ({code})" for source, code in sorted(wrong.items()))
+        raise Stop(f"Not as it should be: {named}.", Exit(max(wrong.values())))
+
+
+def _read(
+    settings: SourceSettings, sink: Watched, *, as_json: bool, dry_run: bool, full: bool
+) -> None:
+    """Harvest, and say what came of each scope; leaves with what that means."""
     reports: list[HarvestReport] = []
     failures: list[Exception] = []
     try:
-        sink = HttpSink(url, token, source=source)
-        for report in _harvests(settings, sink, failures=failures, dry_run=dry_run):
+        for report in _harvests(settings, sink, failures=failures, dry_run=dry_run, full=full):
             reports.append(report)
             if as_json or not sys.stdout.isatty():
                 _print(report)
@@ -61,14 +99,14 @@ def harvest(
 
 
 def _harvests(
-    source: SourceSettings, sink: HttpSink, *, failures: list[Exception], dry_run: bool
+    source: SourceSettings, sink: Watched, *, failures: list[Exception], **how: bool
 ) -> Iterator[HarvestReport]:
     """Harvest each scope; one that fails does not keep the others from being read."""
     try:
         secret = find_secret(source, os.environ)
         for harvester in find_factory(source.kind)(source, secret, os.environ):
             try:
-                yield run(harvester, sink, dry_run=dry_run)
+                yield run(harvester, sink, **how)
             except AlreadyRunning as running:
                 _say(f"{harvester.scope}: {running}")
             except (SourceUnavailable, SourceRefused, CatalogUnavailable, CatalogRefused) as error:
@@ -94,6 +132,10 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+def _say_of(source: str, text: str) -> None:
+    _say(f"{source}: {text}")
 
 
 def _print(report: HarvestReport) -> None:

@@ -10,19 +10,26 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Final = {  # name → (module, help)
     "demo": ("cli.demo", "Everything on this machine, filled from a sample MLflow server."),
     "serve": ("cli.serve", "The API."),
-    "db": ("cli.db", "Migrations and roles of the database."),
+    "worker": ("cli.worker", "Harvest whatever is due, and tidy up, until stopped."),
+    "db": ("cli.db", "Migrations, roles and copies of the database."),
     "source": ("cli.source", "Declare the places that facts come from."),
     "harvest": ("cli.harvest", "Read one source once; what cron calls."),
     "push": ("cli.push", "Post observations from a file, for deploy scripts."),
-    "list": ("cli.read", "List models."),
-    "show": ("cli.read", "Show one model."),
-    "export": ("cli.read", "Write the models as CSV."),
+    "import": ("cli.importing", "Enter the models of an inventory in CSV or XLSX."),
+    "list": ("cli.read", "List models, versions, training runs, datasets, owners and the like."),
+    "show": ("cli.show", "Show one thing, and where each of its facts comes from."),
+    "export": ("cli.read", "Write a list as CSV, JSON Lines or XLSX."),
+    "explain": ("cli.show", "Say why something is, or is not, in the catalog."),
     "reconcile": ("cli.reconcile", "Fold every entry again and repair what differs."),
+    "evaluate": ("cli.evaluate", "Do the periodic jobs once; the worker does them too."),
     "token": ("cli.token", "Make, list and revoke tokens."),
+    "doctor": ("cli.doctor", "Look whether everything is as it should be, and say what to do."),
 }
 
 
-ASKING: Final = {"source", "harvest", "push", "list", "show", "export", "token"}  # with a token
+ASKING: Final = {  # with a token
+    "source", "harvest", "push", "import", "list", "show", "export", "explain", "token",
+}  # fmt: skip
 COMPLETION: Final = {"install_completion", "show_completion"}  # the root's business, not theirs
 
 
@@ -50,7 +57,11 @@ class LazyGroup(TyperGroup):
 
 
 app = typer.Typer(
-    cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawn boxes would cost --help more than everything else
 )
 
 

@@ -3,13 +3,17 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
-from typing import Annotated, Any
+from time import monotonic
+from typing import Annotated, Any, Final
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON (docs/commands.md).")]
+
+QUIET_SECONDS: Final = 2.0
 
 
 def say(text: str) -> None:
@@ -51,6 +55,33 @@ def print_list(items: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as
     else:
         print_rows(columns, ([item[name] for name in columns] for item in counted))
     return next(counter)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how far something is, once it takes longer than two seconds.
+
+    The text has a place for a number; what is called adds to it. Nothing stays behind.
+    """
+    begun, done, bar = monotonic(), 0, None
+
+    def advance(more: int) -> None:
+        nonlocal done, bar
+        done += more
+        if bar is None and sys.stderr.isatty() and monotonic() - begun > QUIET_SECONDS:
+            from rich.console import Console
+
+            color = None if os.environ.get("NO_COLOR") else "auto"
+            bar = Console(stderr=True, color_system=color).status("")  # type: ignore[arg-type]  # literal
+            bar.start()
+        if bar is not None:
+            bar.update(text.format(done))
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()
 
 
 def print_document(document: Mapping[str, Any], *, as_json: bool) -> None:

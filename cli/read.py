@@ -1,95 +1,102 @@
-"""Commands that read: list, show, export."""
+"""Commands that read many things: list, export."""
 
+import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from cli.client import Client
 from cli.exits import Exit, Stop
-from cli.output import Json, print_json, print_list, print_rows, say
-from schemas.canonical import path_segment
+from cli.kinds import ASIDE, COLUMNS, cells, known_kind, titles
+from cli.output import Json, print_json, print_rows, progress, say
 
 app = typer.Typer(no_args_is_help=True, help="Read the catalog.")
-Filters = Annotated[list[str] | None, typer.Option("--filter", help="field=value; repeat it.")]
+Kind = Annotated[str, typer.Argument(metavar="[KIND]", help=f"{', '.join(COLUMNS)}.")]
+Listed = Annotated[str, typer.Argument(metavar="[KIND]", help=f"{', '.join((*COLUMNS, *ASIDE))}.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="FIELD=VALUE", help="As in the API; a comma means or."),
+]
+Words = Annotated[str | None, typer.Option("--query", "-q", help="Words to look for.")]
+Sort = Annotated[str | None, typer.Option(help="field,-other; the minus turns it round.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="As it was at this time.")]
+Form = Annotated[
+    Literal["csv", "jsonl", "xlsx"] | None,
+    typer.Option("--format", help="Else as the file's name ends, else csv."),
+]
 Dialect = Annotated[
-    Literal["plain", "excel", "raw"], typer.Option(help="Cells for people, Excel or machines.")
+    Literal["plain", "excel", "raw"] | None,
+    typer.Option(help="Cells of a CSV for people, Excel or machines."),
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="File; else standard output.")]
 
 
 @app.command("list")
-def list_models(*, filters: Filters = None, as_json: Json = False) -> None:
-    """List the models that match, all pages of them."""
-    found = _pages(Client.from_environment(), _parsed(filters))
-    print_list(found, ("name", "newest_version", "id"), as_json=as_json)
-
-
-@app.command()
-def show(
-    model: Annotated[str, typer.Argument(help="namespace/name")], *, as_json: Json = False
-) -> None:
-    """Show one model, and where each of its facts comes from."""
-    namespace, _, name = model.partition("/")
-    if not namespace or not name:
-        raise Stop(
-            f"{model!r} is no model's name: it reads namespace/name, and `model-catalog list` "
-            "shows them.",
-            Exit.WRONG_USE,
-        )
-    path = f"/api/v1/models/{path_segment(namespace)}/{path_segment(name)}"
-    found = Client.from_environment().get(path, provenance="true")
-    if as_json:
-        print_json(found)
-        return
-    shown = ("value", "source", "observed_at")
-    facts = found["provenance"].items()
-    rows = ([name, *(fact[part] for part in shown)] for name, fact in facts)
-    print_rows(("fact", *shown), rows)
-
-
-@app.command()
-def export(
+def list_entries(  # options of one command
+    kind: Listed = "models",
     *,
     filters: Filters = None,
-    versions: Annotated[
-        bool, typer.Option("--versions", help="Versions instead of models.")
-    ] = False,
-    dialect: Dialect = "plain",
+    query: Words = None,
+    sort: Sort = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """List what matches, all of it."""
+    listed = {**COLUMNS, **ASIDE}
+    columns = listed[known_kind(kind, listed)]
+    asked = _asked(filters, q=query, sort=sort, as_of=as_of)
+    found = Client.from_environment().pages(f"/api/v1/{kind}", **asked)
+    if as_json:
+        for item in found:
+            print_json(item)
+    else:
+        print_rows(titles(columns), (cells(item, columns) for item in found))
+
+
+@app.command()
+def export(  # noqa: PLR0913  # options of one command
+    kind: Kind = "models",
+    *,
+    filters: Filters = None,
+    query: Words = None,
+    sort: Sort = None,
+    as_of: AsOf = None,
+    form: Form = None,
+    dialect: Dialect = None,
     output: Output = None,
 ) -> None:
-    """Write the models that match as CSV."""
-    path = "/api/v1/versions.csv" if versions else "/api/v1/models.csv"
-    asked = {"dialect": dialect} | _parsed(filters)
+    """Write what matches as CSV, JSON Lines or XLSX."""
+    suffix = form or _suffix(output)
+    path = f"/api/v1/{known_kind(kind)}.{suffix}"
+    asked = _asked(filters, q=query, sort=sort, as_of=as_of, dialect=dialect)
+    if output is None and suffix == "xlsx" and sys.stdout.isatty():
+        raise Stop("A workbook is nothing to look at: name a file with -o.", Exit.WRONG_USE)
     client = Client.from_environment()
-    if output is None:
-        client.download(path, sys.stdout.buffer, **asked)
-        return
-    part = output.with_name(output.name + ".part")
-    try:
-        with part.open("wb") as file:
-            client.download(path, file, **asked)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _interrupted)
+    with progress(f"{kind}: {{:,}} bytes") as advance:
+        if output is None:
+            client.download(path, sys.stdout.buffer, advance=advance, **asked)
+            return
+        part = output.with_name(output.name + ".part")
+        try:
+            with part.open("wb") as file:
+                client.download(path, file, advance=advance, **asked)
+            part.replace(output)
+        finally:  # also when interrupted: a file is whole, or is not there
+            part.unlink(missing_ok=True)
     say(str(output))
 
 
-def _pages(client: Client, asked: dict[str, Any]) -> Iterator[Any]:
-    token = None
-    while True:
-        paging = {"page_size": "1000"} | ({"page_token": token} if token else {})
-        page = client.get("/api/v1/models", **(paging | asked))
-        yield from page["items"]
-        token = page["next_page_token"]
-        if token is None:
-            return
+def _suffix(output: Path | None) -> str:
+    ending = output.suffix.removeprefix(".").lower() if output else ""
+    return ending if ending in {"jsonl", "xlsx"} else "csv"
 
 
-def _parsed(filters: list[str] | None) -> dict[str, Any]:
-    parsed: dict[str, Any] = {}
+def _asked(filters: list[str] | None, **others: str | None) -> dict[str, Any]:
+    """All query parameters: conditions, and what the options say."""
+    parsed: dict[str, Any] = {name: text for name, text in others.items() if text is not None}
     for text in filters or ():
         field, separator, value = text.partition("=")
         if not separator or not field:
@@ -99,3 +106,7 @@ def _parsed(filters: list[str] | None) -> dict[str, Any]:
             raise Stop(message, Exit.WRONG_USE)
         parsed[field] = value
     return parsed
+
+
+def _interrupted(_signal: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from cli.output import say
 
 app = typer.Typer(help="The API.")
 BACKLOG = 2048
+MOST_CONNECTIONS = 900  # below the usual 1,024 open files; idle ones count, so it is no other limit
 
 
 @app.command()
@@ -58,6 +59,7 @@ def run_server(application: Any, *, listener: socket.socket, proxies: str) -> No
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=10,
     )
     # What is loaded stays, and a batch makes many objects but no cycles: looked through every 700

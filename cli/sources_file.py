@@ -50,15 +50,10 @@ def _told(document: Document, error: ValidationError) -> list[Any]:
     first = [
         one
         for one in wrong
-        if (one["loc"] in document.lines or _missing(one))
+        if (one["loc"] in document.lines or one["type"] == "missing")
         and not any(len(p) > len(one["loc"]) and p[: len(one["loc"])] == one["loc"] for p in places)
     ]
     return first or wrong
-
-
-def _missing(wrong: Any) -> bool:
-    """Is a field missing? A precedence is only when the kind, which gives it, is wrong too."""
-    return bool(wrong["type"] == "missing" and wrong["loc"][-1] != "precedence")
 
 
 def _mistake(document: Document, wrong: Any) -> str:

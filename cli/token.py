@@ -10,7 +10,7 @@ from cli.output import Json, print_json, print_list, say
 from schemas.canonical import path_segment
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens.")
-Role = Annotated[str, typer.Option(help="reader, source or admin.")]
+Role = Annotated[str, typer.Option(help="reader, reviewer, approver, source or admin.")]
 Source = Annotated[str | None, typer.Option(help="The source that a source token speaks for.")]
 Namespaces = Annotated[list[str] | None, typer.Option("--namespace", help="Only these; repeat it.")]
 Days = Annotated[int | None, typer.Option(min=1, max=365, help="How long it lasts.")]

@@ -1,7 +1,7 @@
 """What a harvester is: pages in, observations out; the runner does all the rest."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from harvesters.errors import RecordUnreadable
 from schemas.harvest import Coverage, KnownSubject
@@ -33,3 +33,23 @@ class Harvester(Protocol[Page]):
     def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Observation | RecordUnreadable]:
         """Ask by name for what the listing lacked: gone, there after all, or not readable."""
         ...
+
+
+@runtime_checkable
+class ChangeReader(Protocol):
+    """A harvester that reads its scope in full, or between two times only what changed since."""
+
+    def choose(self, full_cursor: str | None) -> None:
+        """Set the `coverage` of the next harvest, by the cursor of the last complete full one."""
+        ...
+
+    def compare(self, known: Sequence[KnownSubject]) -> Iterator[Observation | RecordUnreadable]:
+        """Of what the catalog knows, after the pages of a delta harvest: what no change tells."""
+        ...
+
+
+@runtime_checkable
+class Rereader(Protocol):
+    """A harvester of changes that now and then, or without a cursor, reads all of its scope."""
+
+    read_all: bool  # this time, known after the pages: ask for what was known and not seen

@@ -1,5 +1,6 @@
 """What can go wrong with a source: retry later, stop, or pass over one record."""
 
+import re
 from typing import NamedTuple
 
 from schemas.harvest import Skipped
@@ -7,6 +8,7 @@ from schemas.identifiers import Identifier
 from schemas.masking import mask_secrets
 
 LONGEST: int = 500
+CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 class SourceUnavailable(Exception):  # reads as a sentence
@@ -37,5 +39,6 @@ class RecordUnreadable(NamedTuple):
 
 def shown(error: object) -> str:
     """An error as people may see it: on one line, without secrets, at most 500 characters."""
-    text = mask_secrets(str(error)).encode("ascii", "backslashreplace").decode()
-    return " ".join(text.split())[:LONGEST]
+    text = " ".join(mask_secrets(str(error)).split())
+    written = text.encode("ascii", "backslashreplace").decode()
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", written)[:LONGEST]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from harvesters.base import Harvester
+from harvesters.base import ChangeReader, Harvester, Rereader
 from harvesters.errors import RecordUnreadable, SourceRefused, SourceUnavailable, shown
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, Sink, as_json
 from schemas.harvest import (
@@ -28,15 +28,21 @@ HEARTBEAT_SECONDS: Final = 60.0
 PAGE_SECONDS: Final = 600.0  # a source that drips never times out by itself
 LEAVING_SECONDS: Final = 8.0  # to close what failed; a supervisor kills after ten
 MOST_SKIPPED: Final = 10_000
+LARGEST_SKIPPED: Final = 4 * 1024 * 1024  # bytes: half of what closing a harvest may send
 OPENING, CLOSING = b'{"observations":[', b"]}"
 Page = TypeVar("Page")
 
 
-def harvest(harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False) -> HarvestReport:
+def harvest(
+    harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False, full: bool = False
+) -> HarvestReport:
     """Read one scope once; the report says what came of it.
 
+    `full`: also where a harvester would read only changes this time.
     Raises what the harvester or the sink raised, after closing the harvest as failed.
     """
+    if isinstance(harvester, ChangeReader):
+        harvester.choose(None if full else sink.full_cursor(harvester.scope))
     asked = OpenHarvest(
         harvest=uuid7(),
         scope=harvester.scope,
@@ -46,10 +52,10 @@ def harvest(harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False) ->
     skipped: list[Skipped] = []
     try:
         opened = sink.open(asked, dry_run=dry_run)
-        sending = _Sending(sink, opened, coverage=harvester.coverage, skipped=skipped)
-        cursor = opened.cursor
+        sending = _Sending(sink, opened, skipped=skipped)
+        cursor = None if full and isinstance(harvester, Rereader) else opened.cursor
         with _heartbeat(sink, opened.harvest):
-            for page in _ahead(harvester.pages(opened.cursor)):
+            for page in _ahead(harvester.pages(cursor)):
                 sending.add(harvester.observe(page))
                 cursor = harvester.cursor_after(page) or cursor
             sending.flush()
@@ -63,15 +69,16 @@ def harvest(harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False) ->
 
 
 class _Sending:
-    """Collects observations and sends them, sightings first where a sweep sees everything."""
+    """Collects observations and sends them, sightings first: what is current does not travel."""
 
-    def __init__(
-        self, sink: Sink, opened: HarvestOpened, *, coverage: Coverage, skipped: list[Skipped]
-    ) -> None:
+    def __init__(self, sink: Sink, opened: HarvestOpened, *, skipped: list[Skipped]) -> None:
         self.sink, self.opened, self.skipped = sink, opened, skipped
-        self.sights = coverage is Coverage.FULL
+        # One request of each kind: it is stored while the source makes its next page.
+        self.enough = min(opened.limits.sightings, opened.limits.observations)
         self.waiting: list[Observation] = []
-        self.passed_over = 0
+        self.room, self.passed_over = LARGEST_SKIPPED, 0
+        self.observed: Any = None  # the last one's subject
+        self.untold = False  # is anything that was not observed missing in the report?
         self.count = 0
 
     def add(self, observed: Iterable[Observation | RecordUnreadable]) -> None:
@@ -80,15 +87,15 @@ class _Sending:
             if isinstance(one, RecordUnreadable):
                 self._skip(one)
                 continue
-            self.count += 1
+            self.count, self.observed = self.count + 1, one.subject
             self.waiting.append(one)
-            if len(self.waiting) >= self.opened.limits.sightings:
+            if len(self.waiting) >= self.enough:
                 self.flush()
 
     def flush(self, *, asked_for: bool = False) -> None:
         """Send what waits: what was asked for by name is sent as it is."""
         waiting, self.waiting = self.waiting, []
-        if self.sights and not asked_for:
+        if not asked_for:
             waiting = self._wanted(waiting)
         for batch in batches(waiting, self.opened.limits, too_large=self._skip):
             receipt = self.sink.send(self.opened.harvest, batch)
@@ -100,7 +107,13 @@ class _Sending:
                 )
 
     def closing(self, harvester: Harvester[Any], *, cursor: str | None) -> CloseHarvest:
-        """How a harvest ends that read everything."""
+        """How a harvest ends that read everything.
+
+        What is neither seen nor reported would count as absent: a full harvest concludes nothing.
+        """
+        if self.untold and harvester.coverage is Coverage.FULL:
+            message = "too much could not be read to report it all, so nothing counts as absent"
+            raise SourceRefused(message)
         counts = dict(harvester.counts) | (
             {"skipped_beyond_report": self.passed_over} if self.passed_over else {}
         )
@@ -119,10 +132,13 @@ class _Sending:
         return wanted
 
     def _skip(self, record: RecordUnreadable) -> None:
-        if len(self.skipped) < MOST_SKIPPED:
-            self.skipped.append(record.skipped())
-        else:
+        skipped = record.skipped()
+        self.room -= len(skipped.model_dump_json().encode())
+        if len(self.skipped) < MOST_SKIPPED and self.room >= 0:
+            self.skipped.append(skipped)
+        else:  # a remark on what was just observed may be missing
             self.passed_over += 1
+            self.untold |= record.subject not in {None, self.observed}
 
 
 def batches(
@@ -151,7 +167,12 @@ def _look_closer(
 ) -> None:
     """A listing proves presence, never absence: ask by name for what it lacked."""
     if harvester.coverage is not Coverage.FULL:
-        return
+        if isinstance(harvester, ChangeReader):
+            for page in sink.known(opened.harvest):
+                sending.add(_ahead(harvester.compare(page)))
+            sending.flush(asked_for=True)
+        if not (isinstance(harvester, Rereader) and harvester.read_all):
+            return
     if sending.count == 0 and opened.ever_seen:
         raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
     # All pages before the first question: an answer that is sent changes what is unseen.

@@ -21,6 +21,7 @@ from schemas.harvest import (
 )
 from schemas.observation import Observation, Receipt, Sighting, Wanted
 from schemas.problem import Problem
+from schemas.sources import SourceState
 
 TRIES: Final = 6
 TRY_AGAIN: Final = {408, 429, 502, 503, 504}
@@ -48,6 +49,9 @@ class AlreadyRunning(CatalogRefused):
 class Sink(Protocol):
     """What the runner needs of the service."""
 
+    def full_cursor(self, scope: str) -> str | None:
+        """Where the last complete full harvest of a scope ended."""
+
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
 
@@ -59,6 +63,9 @@ class Sink(Protocol):
 
     def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
         """Pages of the scope's live subjects that were not seen."""
+
+    def known(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """Pages of all live subjects that full harvests of the scope have seen."""
 
     def heartbeat(self, harvest: UUID) -> None:
         """Keep the lease."""
@@ -81,6 +88,12 @@ class HttpSink:
             verify=url.startswith("https:"),  # certificates take 20 ms to load
         )
 
+    def full_cursor(self, scope: str) -> str | None:
+        """Where the last complete full harvest of a scope ended."""
+        path = f"/api/v1/sources/{self.source}"
+        source = _read(SourceState, self._retried("GET", path, body=None))
+        return next((one.full_cursor for one in source.scopes if one.scope == scope), None)
+
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
         path = f"/api/v1/sources/{self.source}/harvests?dry_run={str(dry_run).lower()}"
@@ -101,9 +114,16 @@ class HttpSink:
 
     def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
         """Pages of the scope's live subjects that were not seen."""
+        return self._subjects(harvest, "unseen")
+
+    def known(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """Pages of all live subjects that full harvests of the scope have seen."""
+        return self._subjects(harvest, "known")
+
+    def _subjects(self, harvest: UUID, which: str) -> Iterator[Sequence[KnownSubject]]:
         after: str | None = "0"
         while after is not None:
-            path = f"/api/v1/harvests/{harvest}/unseen?page_token={after}"
+            path = f"/api/v1/harvests/{harvest}/{which}?page_token={after}"
             page = _read(SubjectPage, self._retried("GET", path, body=None))
             if page.subjects:
                 yield page.subjects

@@ -1,111 +1,77 @@
-"""What readers ask, and what the catalog answers."""
+"""What the catalog answers: rows of lists, and pages of them."""
 
-import re
-from typing import Annotated, Final, Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import JsonValue
 
+from schemas.identifiers import Kind
+from schemas.queries import (
+    AnyOf,
+    Dialect,
+    ListExport,
+    ListQuery,
+    Name,
+    PageSize,
+    PageToken,
+    Several,
+    YesNo,
+    export_model,
+    filters_of,
+    query_model,
+)
 from schemas.strict import Closed, Count, Instant, Line
-from schemas.values import AssetKind, Lifecycle, Task
+
+__all__ = [
+    "AnyOf", "DeploymentRow", "Dialect", "EntryRow", "FacetCount", "FacetCounts", "ListExport",
+    "ListQuery", "ModelExport", "ModelFilters", "ModelQuery", "ModelRow", "Name", "Page",
+    "PageSize", "Paging", "Several", "UseRow", "VersionFilters", "VersionRow", "YesNo",
+]  # fmt: skip
 
 Row = TypeVar("Row")
-Wanted = TypeVar("Wanted", bound=str)
-COMMA: Final = re.compile(r"(?<!\\),")
-
-
-def _listed(value: object) -> object:
-    r"""A comma means or; `\,` is a comma."""
-    given = value[0] if isinstance(value, list) and len(value) == 1 else value
-    if not isinstance(given, str):
-        return given
-    return tuple(part.replace("\\,", ",") for part in COMMA.split(given))
-
-
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError("must not be empty")
-    return text
-
-
-AnyOf = Annotated[tuple[Wanted, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100)]
-Name = Annotated[Line, AfterValidator(_filled)]
-Several = AnyOf[Name]
-PageSize = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}|1000)$")]
-YesNo = Literal["true", "false"]
-Dialect = Literal["plain", "excel", "raw"]
+ModelFilters, VersionFilters = filters_of(Kind.MODEL), filters_of(Kind.VERSION)
+ModelQuery, VersionQuery = query_model(Kind.MODEL), query_model(Kind.VERSION)
+ModelExport, VersionExport = export_model(Kind.MODEL), export_model(Kind.VERSION)
 
 
 class Paging(Closed):
-    """Which part of a list, in which order."""
+    """Which part of a list."""
 
     page_size: PageSize = "100"
-    page_token: Annotated[str, Field(max_length=8_192)] | None = None
+    page_token: PageToken | None = None
 
 
-class ModelFilters(Closed):
-    """Conditions on models; all of them hold, a comma inside one means or."""
+class FacetCount(Closed):
+    """A value, and how many of the matching rows have it."""
 
-    namespace: Several | None = None
-    name: Several | None = None
-    lifecycle: AnyOf[Lifecycle] | None = None
-    asset_kind: AnyOf[AssetKind] | None = None
-    task: AnyOf[Task] | None = None
-    source: Several | None = None
-    owner: Several | None = None
-    owner__is: Literal["known", "unknown", "empty"] | None = None
-    tags__has: Several | None = None
-    stub: YesNo | None = None
-    gone: YesNo | None = None
+    value: Line
+    count: Count
 
 
-class ModelQuery(ModelFilters, Paging):
-    """All query parameters of the list of models."""
+class FacetCounts(Closed):
+    """What the matching rows say about one field: the commonest values, and how many say nothing.
 
+    A row with several values counts for each; `others` is the number of values not shown.
+    """
 
-class ModelExport(ModelFilters):
-    """All query parameters of an export of models."""
-
-    dialect: Dialect = "plain"
-
-
-class OwnVersionFilters(Closed):
-    """Conditions on the versions of one model."""
-
-    alias: Several | None = None
-    source: Several | None = None
-    tags__has: Several | None = None
-    stub: YesNo | None = None
-    gone: YesNo | None = None
-
-
-class OwnVersionQuery(OwnVersionFilters, Paging):
-    """All query parameters of the list of one model's versions."""
-
-
-class VersionFilters(OwnVersionFilters):
-    """Conditions on versions."""
-
-    namespace: Several | None = None
-    model: Several | None = None
-
-
-class VersionQuery(VersionFilters, Paging):
-    """All query parameters of the list of versions."""
-
-
-class VersionExport(VersionFilters):
-    """All query parameters of an export of versions."""
-
-    dialect: Dialect = "plain"
+    values: tuple[FacetCount, ...]
+    others: Count
+    unknown: Count
+    empty: Count
+    narrowed: Count
 
 
 class Page(Closed, Generic[Row]):
-    """A part of a list; ask again with the token until there is none."""
+    """A part of a list; ask again with the token until there is none.
+
+    `total` and `facets` are there when they are asked for: of all that matches, not of this page.
+    """
 
     as_of: Instant
     items: tuple[Row, ...]
     next_page_token: str | None = None
+    total: Count | None = None
+    facets: dict[str, FacetCounts] | None = None
 
 
 class EntryRow(Closed):
@@ -141,47 +107,17 @@ class VersionRow(EntryRow):
     number: Line | None
 
 
-class Contender(Closed):
-    """What one source said about one field."""
+class UseRow(EntryRow):
+    """One use in a list."""
 
-    value: JsonValue
-    source: Line
-    subject: Line
-    observed_at: Instant
-    evidence: JsonValue = None
-    inferred: bool = False
+    model: Line | None
+    model_id: UUID | None
 
 
-class FieldProvenance(Closed):
-    """Where a field's value comes from; the contenders lost, strongest first."""
+class DeploymentRow(EntryRow):
+    """One deployment in a list: what it serves, if the catalog knows it."""
 
-    value: JsonValue
-    source: Line
-    subject: Line
-    observed_at: Instant
-    confirmed_at: Instant | None
-    evidence: JsonValue = None
-    inferred: bool = False
-    conflict: bool = False
-    contenders: tuple[Contender, ...] = ()
-
-
-class Detail(Closed):
-    """What a detail says beside the members of its row in a list."""
-
-    identifiers: tuple[Line, ...]
-    provenance: dict[str, FieldProvenance] | None = None
-
-
-class ModelDetail(ModelRow, Detail):
-    """One model with its identifiers and, if asked for, where each field comes from."""
-
-
-class VersionDetail(VersionRow, Detail):
-    """One version with its identifiers and, if asked for, where each field comes from."""
-
-
-class DetailQuery(Closed):
-    """How much of an entry to answer."""
-
-    provenance: bool = False
+    model: Line | None
+    model_id: UUID | None
+    version: Line | None
+    version_id: UUID | None

@@ -72,12 +72,14 @@ NAMED_ONLY: Final = Scheme(keeps_alive=False)
 
 SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     Kind.MODEL: {
-        "mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "name": NAME, "hf": NAMED_ONLY,
+        "mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "person": BOUND, "other": BOUND,
+        "name": NAME, "hf": NAMED_ONLY,
     },
     Kind.VERSION: {
         "mlflow": MLFLOW,
         "mlflow-training": MLFLOW._replace(keeps_alive=False),
         "mlflow-mlmodel": MLFLOW._replace(keeps_alive=False),
+        "other": BOUND,
         "number": NAME_BELOW,
         "logged-model": LOOKUP,
         "digest": LOOKUP._replace(canonical=canonical_digest),

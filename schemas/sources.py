@@ -2,14 +2,15 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.canonical import NAMESPACE
-from schemas.harvest import Coverage, Cursor
+from schemas.harvest import Cursor
 from schemas.masking import mask_secrets
 from schemas.strict import Closed, Count, Flag, Instant, Json, Line, Number, Word
 
@@ -19,14 +20,30 @@ UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class SourceKind(StrEnum):
-    """The kinds of places that facts come from."""
+    """The kinds of places that facts come from; kinds of others have a dot in their name."""
 
     MLFLOW = "mlflow"
     CI = "ci"
     PERSON = "person"
 
 
-PRECEDENCE: Final = {SourceKind.MLFLOW: 40, SourceKind.CI: 60, SourceKind.PERSON: 70}
+PRECEDENCE: Final[Mapping[str, int]] = {
+    SourceKind.MLFLOW: 40,
+    SourceKind.CI: 60,
+    SourceKind.PERSON: 70,
+}
+OF_OTHERS: Final = re.compile(r"[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}){1,3}", re.ASCII)
+OTHERS_PRECEDENCE: Final = 50
+
+
+def _kind(text: str) -> str:
+    """One of ours, or one that somebody else's harvester reads: `acme.registry`."""
+    if text not in set(SourceKind) and not OF_OTHERS.fullmatch(text):
+        *others, last = (f"'{kind.value}'" for kind in SourceKind)
+        ours = f"{', '.join(others)} or {last}"
+        message = f"should be {ours}; a kind that others read has a dot, as 'acme.registry'"
+        raise ValueError(message)
+    return text
 
 
 def _namespace(text: str) -> str:
@@ -50,6 +67,7 @@ def _without_credentials(settings: dict[str, Json]) -> dict[str, Json]:
 
 
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+KindName = Annotated[Word, AfterValidator(_kind)]
 Namespace = Annotated[Word, AfterValidator(_namespace)]
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=60, le=366 * 86_400)]
 Precedence = Annotated[int, Field(strict=True, ge=0, le=99)]
@@ -64,7 +82,7 @@ class SourceSettings(Closed):
     """
 
     name: SourceName
-    kind: SourceKind
+    kind: KindName
     namespace: Namespace
     namespaces: dict[Line, Namespace] = Field(default={})
     may_name: tuple[Namespace, ...] = ()
@@ -92,18 +110,21 @@ class SourceSettings(Closed):
             named = {n for n in (written.get("namespace"), *others) if isinstance(n, str)}
             written["may_name"] = sorted(named)
         kind = written.get("kind")
-        if written.get("precedence") is None and isinstance(kind, str) and kind in set(SourceKind):
-            written["precedence"] = PRECEDENCE[SourceKind(kind)]
+        if written.get("precedence") is None and isinstance(kind, str):
+            written["precedence"] = PRECEDENCE.get(kind, OTHERS_PRECEDENCE)
         return written
 
 
 class ScopeState(Closed):
-    """Where the harvests of one scope stand."""
+    """Where the harvests of one scope stand; `late` without a complete one for two intervals."""
 
     scope: Word
     full_cursor: Cursor | None = None
     delta_cursor: Cursor | None = None
     last_complete_at: Instant | None = None
+    last_full_at: Instant | None = None
+    due_at: Instant | None = None
+    late: Flag = False
 
 
 class SourceState(SourceSettings):
@@ -126,15 +147,3 @@ class SourcesFile(Closed):
             message = f"source {twice[0]} is declared twice"
             raise ValueError(message)
         return self
-
-
-class HarvestState(Closed):
-    """One harvest in a list: what it read and how it ended."""
-
-    harvest: Line
-    scope: Word
-    coverage: Coverage
-    outcome: Literal["complete", "failed"] | None
-    opened_at: Instant
-    closed_at: Instant | None
-    report: dict[str, JsonValue] | None = None

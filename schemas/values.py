@@ -2,6 +2,7 @@
 
 import unicodedata
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -75,11 +76,16 @@ class Part(Closed):
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Self:
-        fields = type(self).model_fields
-        written = {n for n in fields if getattr(self, n) is not None or fields[n].is_required()}
-        self.model_fields_set.intersection_update(written)
-        self.model_fields_set.update(written)
+        written = {name for name, value in self.__dict__.items() if value is not None}
+        self.model_fields_set.clear()
+        self.model_fields_set.update(written, _required(type(self)))
         return self
+
+
+@cache
+def _required(part: type[Part]) -> frozenset[str]:
+    fields = part.model_fields
+    return frozenset(name for name in fields if fields[name].is_required())
 
 
 def _reference(kind: Kind) -> AfterValidator:

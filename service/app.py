@@ -15,11 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from service import errors_api, health
+from service import documentation_api, errors_api, health, metrics
 from service.access import api as access
 from service.catalog import api as catalog
+from service.catalog import details_api as details
 from service.catalog.pages import Pager
 from service.db import Database, translated
+from service.documentation import Documented
 from service.edge import Edge, answer_catalog_error, rendered
 from service.errors import (
     BadRequest,
@@ -29,20 +31,33 @@ from service.errors import (
     NotFound,
     TooLarge,
 )
+from service.exports import api as exports
+from service.exports.negotiation import Negotiated
 from service.ingest import api as ingest
+from service.ingest import operations_api as operations
 from service.ingest import sources_api as sources
 from service.invalid import field_problems
 from service.ledger import api as ledger
+from service.ledger import exports_api as changes
+from service.limits import Limited, Limits
+from service.people import api as people
 from service.settings import Settings
 
 ROUTERS: Final = (
     health.router,
+    metrics.router,
     errors_api.router,
+    documentation_api.router,
     access.router,
     sources.router,
+    operations.router,
     ingest.router,
     catalog.router,
+    exports.router,
+    details.router,
     ledger.router,
+    changes.router,
+    people.router,
 )
 THREADS: Final = 12  # for 10 connections: more would only wait in the pool
 HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
@@ -53,16 +68,17 @@ HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
 }
 
 
-def create_app(settings: Settings, database: Database) -> Edge:
-    """The application: every route behind its policy, everything behind the edge."""
+def create_app(settings: Settings, database: Database) -> metrics.Measured:
+    """The application: every route behind its policy, everything behind limits and the edge."""
     app = build(settings, database)
     https = urlsplit(settings.base_url).scheme == "https"
-    return Edge(app, hosts=settings.hosts, https=https)
+    edge = Edge(Limited(app, app.state.limits), hosts=settings.hosts, https=https)
+    return metrics.Measured(edge, app.state.metrics)
 
 
 def build(settings: Settings, database: Database) -> FastAPI:
     """The routes and what they share, without the edge."""
-    app = FastAPI(
+    app = Documented(
         title="Model catalog",
         version=health.release(),
         docs_url=None,
@@ -74,8 +90,12 @@ def build(settings: Settings, database: Database) -> FastAPI:
     )
     app.state.settings, app.state.database = settings, database
     app.state.pager = Pager(settings.secret_key.get_secret_value())
+    limits = Limits(settings.requests_per_second, settings.requests_burst)
+    app.state.limits = limits
+    app.state.metrics = metrics.Metrics(database, limits, release=health.release())
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Negotiated, of=app)
     for kind, answer in (
         (CatalogError, _answer_catalog_error),
         (RequestValidationError, _answer_invalid),

@@ -41,7 +41,8 @@ SESSION_SETTINGS: Final = {  # as PostgreSQL shows them: compared before they ar
     "client_connection_check_interval": "5s",
 }
 PREPARED_AFTER: Final = 5  # uses; poolers keep protocol-level statements (PgBouncer since 1.22)
-CONTENDED: Final = {"40001", "40P01", "55P03"}  # serialization, deadlock, lock not available
+# Serialization, deadlock, lock not available; a row that another transaction took away meanwhile.
+CONTENDED: Final = {"40001", "40P01", "55P03", "23503"}
 LOST: Final = {"57P01", "57P02", "57P03", "53300", "25006"}  # and everything that begins with 08
 Done = TypeVar("Done")
 

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from typing import Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 import structlog
 from starlette.requests import Request
@@ -81,6 +81,7 @@ class Edge:
         with structlog.contextvars.bound_contextvars(trace_id=trace_id):
             try:
                 check_request(scope, self.hosts)
+                scope["path"] = segmented(scope)
                 with translated():
                     await self.app(scope, exchange.receive, exchange.send)
             except CatalogError as error:
@@ -177,6 +178,16 @@ def check_request(scope: Scope, hosts: frozenset[str]) -> None:
         raise BadRequest(detail="A token stands in the address; send it in a header and revoke it.")
     if UNWANTED.search(scope["path"]):
         raise NotFound  # nothing has such a name, and PostgreSQL could not even look for it
+
+
+def segmented(scope: Scope) -> str:
+    """The path as routes match it: an encoded slash is part of a name and separates nothing.
+
+    `CatalogRoute` decodes what it takes from it.
+    """
+    written: bytes = scope["raw_path"]
+    parts = (unquote(part) for part in written.decode("latin-1").split("/"))
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
 def _check_host(named: Sequence[bytes], hosts: frozenset[str]) -> None:

@@ -1,12 +1,14 @@
 """The errors that the catalog answers with: a docstring is the message and how to mend it."""
 
 import re
+from collections.abc import Iterator
 from inspect import cleandoc
 from typing import Any, ClassVar
 
 from schemas.problem import FieldProblem, Problem
 
 PROBLEM_JSON = "application/problem+json"
+CODES = "x-codes"  # of the errors that stand behind a status
 
 
 class CatalogError(Exception):
@@ -20,9 +22,15 @@ class CatalogError(Exception):
 
     def __init__(self, *errors: FieldProblem, detail: str | None = None, **facts: object) -> None:
         """Say where; `facts` are for the log and the traceback, `detail` is shown."""
-        self.title, _, self.fix = cleandoc(self.__doc__ or "").partition("\n\n")
+        self.title, self.fix = self.said()
         self.errors, self.detail, self.facts = errors, detail, facts
         super().__init__(f"{self.title} {facts}")
+
+    @classmethod
+    def said(cls) -> tuple[str, str]:
+        """What happened, and how to mend it: the two parts of its docstring."""
+        title, _, fix = cleandoc(cls.__doc__ or "").partition("\n\n")
+        return title, " ".join(fix.split())
 
     @classmethod
     def code(cls) -> str:
@@ -32,25 +40,50 @@ class CatalogError(Exception):
 
 def as_problem(error: CatalogError, *, trace_id: str) -> Problem:
     """An error as RFC 9457 says; the input is never echoed."""
-    code = error.code()
-    fix = " ".join(error.fix.split())
+    problem = explained(type(error), trace_id=trace_id, errors=error.errors)
+    if not error.detail:
+        return problem
+    return problem.model_copy(update={"detail": f"{error.detail} {problem.detail}"})
+
+
+def explained(
+    error: type[CatalogError], *, trace_id: str = "", errors: tuple[FieldProblem, ...] = ()
+) -> Problem:
+    """What an error always says, without an occasion."""
+    (title, fix), code = error.said(), error.code()
     return Problem(
         type=f"/errors/{code}",
-        title=error.title,
+        title=title,
         status=error.status,
-        detail=f"{error.detail} {fix}" if error.detail else fix,
+        detail=fix,
         code=code,
-        errors=error.errors,
+        errors=errors,
         trace_id=trace_id,
     )
 
 
+def known_errors(root: type[CatalogError] = CatalogError) -> Iterator[type[CatalogError]]:
+    """An error and everything more precise than it."""
+    yield root
+    for error in root.__subclasses__():
+        yield from known_errors(error)
+
+
+def find_error(code: str) -> type[CatalogError]:
+    """The error of a code. Raises `NotFound`."""
+    found = next((error for error in known_errors() if error.code() == code), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
 def problems(*errors: type[CatalogError]) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for the OpenAPI document."""
+    """The errors of a route, for the OpenAPI document, which is completed from their codes."""
     answers: dict[int | str, dict[str, Any]] = {}
     for error in errors:
-        said = cleandoc(error.__doc__ or "").partition("\n\n")[0]
-        answers[error.status] = {"description": said, "model": Problem}
+        answer = answers.setdefault(error.status, {"model": Problem, CODES: []})
+        answer[CODES].append(error.code())
+        answer["description"], _ = error.said()
     return answers
 
 
@@ -147,9 +180,9 @@ class TooLarge(CatalogError):
 
 
 class UnsupportedMedia(CatalogError):
-    """The body is not JSON.
+    """The body is of a type that is not read here.
 
-    Send `Content-Type: application/json` and no `Content-Encoding`.
+    Send it with its `Content-Type` and without `Content-Encoding`.
     """
 
     status = 415

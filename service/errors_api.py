@@ -1,21 +1,20 @@
 """The page of each error: `type` in an answer leads here."""
 
-from collections.abc import Iterator
-
 from fastapi import APIRouter
 
 from schemas.strict import Closed, Count, Text
-from service.errors import CatalogError, NotFound, as_problem, problems
+from service.errors import NotFound, explained, find_error, problems
+from service.refusals import REFUSALS
 from service.routing import CatalogRoute, policy
 
 router = APIRouter(tags=["errors"], route_class=CatalogRoute)
 
 
 class ErrorExplained(Closed):
-    """What an error means, and what to do about it."""
+    """What a code means, and what to do about it; one of a record has no status of its own."""
 
     code: Text
-    status: Count
+    status: Count | None
     title: Text
     detail: Text
 
@@ -23,21 +22,14 @@ class ErrorExplained(Closed):
 @router.get("/errors/{code}", responses=problems(NotFound))
 @policy("public")
 def explain_error(code: str) -> ErrorExplained:
-    """What an error means, and what to do about it."""
-    said = as_problem(find_error(code)(), trace_id="")
+    """What an error, or the code of a refused record, means, and what to do about it."""
+    return explanation(code)
+
+
+def explanation(code: str) -> ErrorExplained:
+    """The page of a code. Raises `NotFound`."""
+    if code in REFUSALS:
+        title, fix = REFUSALS[code]
+        return ErrorExplained(code=code, status=None, title=title, detail=fix)
+    said = explained(find_error(code))
     return ErrorExplained(code=said.code, status=said.status, title=said.title, detail=said.detail)
-
-
-def find_error(code: str) -> type[CatalogError]:
-    """The error of a code. Raises `NotFound`."""
-    found = next((e for e in known_errors(CatalogError) if e.code() == code), None)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def known_errors(root: type[CatalogError]) -> Iterator[type[CatalogError]]:
-    """An error and everything more precise than it."""
-    yield root
-    for error in root.__subclasses__():
-        yield from known_errors(error)

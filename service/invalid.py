@@ -11,6 +11,7 @@ from service.errors import Invalid
 
 MOST: Final = 50
 LONGEST: Final = 500
+FEW: Final = 40  # names that one sentence can list
 
 
 def invalid(error: ValidationError, *, model: type[BaseModel] | None = None) -> Invalid:
@@ -81,5 +82,6 @@ def _shown(part: str | int) -> str:
 def _fix(detail: Mapping[str, Any], known: Sequence[str]) -> str:
     if detail["type"] != "extra_forbidden" or not known:
         return ""
-    near = get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
+    cutoff = 0.5 if len(known) <= FEW else 0  # too many to list: the nearest, however far
+    near = get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=cutoff)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(sorted(known))}."

@@ -33,6 +33,16 @@ END $$;
 GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};
 GRANT USAGE ON SCHEMA public TO {APP_ROLE}, {SEALER};
 """
+# Whose transactions are open decides which past moments are settled (`service/catalog/moments.py`);
+# an operator who may not grant this leaves that to somebody who may.
+SEE_BACKENDS: Final = f"""
+DO $$ BEGIN
+  IF NOT pg_has_role('{OWNER}', 'pg_read_all_stats', 'USAGE') THEN
+    GRANT pg_read_all_stats TO {OWNER};
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END $$;
+"""
 GRANTS: Final = f"""
 DO $$
 DECLARE
@@ -59,7 +69,7 @@ BEGIN
       WHEN found.name ~ '_history$|^ledger_|^alembic_version$' THEN 'SELECT'
       WHEN found.append_only THEN 'SELECT, INSERT'
       ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
-    EXECUTE format('REVOKE ALL ON %I FROM {APP_ROLE}', found.name);
+    EXECUTE format('REVOKE ALL ON %I FROM {APP_ROLE}, {SEALER}', found.name);
     EXECUTE format('GRANT %s ON %I TO {APP_ROLE}', allowed, found.name);
     IF found.name = 'change' THEN
       GRANT SELECT ON change TO {SEALER};
@@ -89,6 +99,7 @@ def make_roles(connection: sa.Connection) -> list[str]:
     for role in (OWNER, APP_ROLE, SEALER):
         _join(connection, role, member=login)
     connection.execute(sa.text(IN_THIS_DATABASE))
+    connection.execute(sa.text(SEE_BACKENDS))
     connection.execute(sa.text(GRANTS))
     return missing
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import unquote
 
 import structlog
 from fastapi import Depends
@@ -31,28 +32,31 @@ log = structlog.get_logger()
 
 POLICY: Final = "__catalog_policy__"
 BATCH_BYTES: Final = 8 * 1024 * 1024
+JSON_ALONE: Final = frozenset({"application/json"})
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class Policy:
-    """What a route asks of its caller, and how large a body it takes."""
+    """What a route asks of its caller, and what body it takes."""
 
-    def __init__(self, capability: str, *, max_body: int | None) -> None:
+    def __init__(
+        self, capability: str, *, max_body: int | None = None, media: frozenset[str] = JSON_ALONE
+    ) -> None:
         """Refuse capabilities that no token can hold."""
         if capability not in CAPABILITIES:
             message = f"{capability!r} is no capability; add it to service/access/policy.py"
             raise ValueError(message)
-        self.capability, self.max_body = capability, max_body
+        self.capability, self.max_body, self.media = capability, max_body, media
 
 
-def policy(capability: str, *, max_body: int | None = None) -> Callable[[Endpoint], Endpoint]:
-    """Declare what a route's caller must be able to do."""
+def policy(capability: str, **body: Any) -> Callable[[Endpoint], Endpoint]:
+    """Declare what a route's caller must be able to do, and what body it takes (`Policy`)."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
         if hasattr(endpoint, POLICY):
             message = f"{endpoint.__name__} has two policies; keep one"
             raise ValueError(message)
-        setattr(endpoint, POLICY, Policy(capability, max_body=max_body))
+        setattr(endpoint, POLICY, Policy(capability, **body))
         return endpoint
 
     return mark
@@ -118,13 +122,15 @@ class CatalogRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             settings = request.app.state.settings
+            named = request.path_params.items()  # still encoded: see `service.edge.segmented`
+            request.scope["path_params"] = {name: unquote(str(value)) for name, value in named}
             bounded = CatalogRequest(request.scope, request.receive)
             bounded.body_seconds = settings.body_seconds
             bounded.max_body = declared.max_body or settings.max_body_bytes
             bounded.state.caller = await check(bounded, declared)
             _check_query(bounded, parameters)
             if has_body(bounded.scope):
-                _check_content(bounded)
+                _check_content(bounded, declared.media)
             if self.body_field is not None and await bounded.body():
                 await bounded.json()  # read by FastAPI, every refusal would be the same 400
             return await inner(bounded)
@@ -201,12 +207,13 @@ def _declared_length(request: Request) -> int:
     return int(stated) if stated.isascii() and stated.isdigit() else 0
 
 
-def _check_content(request: Request) -> None:
+def _check_content(request: Request, media: frozenset[str]) -> None:
+    read = f"Here it is {' or '.join(sorted(media))}."
     if "content-encoding" in request.headers:
-        raise UnsupportedMedia
+        raise UnsupportedMedia(detail=read)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise UnsupportedMedia
+    if kind not in media:
+        raise UnsupportedMedia(detail=read)
 
 
 def _caller(request: Request) -> Caller:
@@ -216,8 +223,10 @@ def _caller(request: Request) -> Caller:
     return caller
 
 
-async def _body(request: Request) -> bytes:
-    return await request.body()
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    body = await request.body()
+    async with request.app.state.limits.batch():  # once it is there: a slow line takes no lane
+        yield body
 
 
 def _trace(request: Request) -> str:
@@ -226,5 +235,5 @@ def _trace(request: Request) -> str:
 
 
 Requester = Annotated[Caller, Depends(_caller)]
-BatchBody = Annotated[bytes, Depends(_body)]
+BatchBody = Annotated[bytes, Depends(_body, scope="function")]
 Trace = Annotated[str, Depends(_trace)]

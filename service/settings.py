@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -34,6 +34,9 @@ UNSET: Final = {
 }
 
 
+Read = TypeVar("Read", bound=BaseModel)
+
+
 class SettingsRefused(Exception):  # a refusal to start, not a fault
     """A setting is missing or unsafe; the service does not start."""
 
@@ -43,6 +46,18 @@ def _digits(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         raise ValueError("must be a number in plain digits")
     return value
+
+
+class WorkerSettings(BaseModel):
+    """What the worker and the periodic jobs are told: no secret among them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    training_run_days: Annotated[int | None, BeforeValidator(_digits), Field(ge=1, le=36_500)] = (
+        None
+    )
 
 
 class Settings(BaseModel):
@@ -59,6 +74,8 @@ class Settings(BaseModel):
         int, BeforeValidator(_digits), Field(ge=1_024, le=64 * 1024 * 1024)
     ] = 1024 * 1024
     body_seconds: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=600)] = 30
+    requests_per_second: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=100_000)] = 200
+    requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=1_000_000)] = 4_000
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -120,11 +137,19 @@ class Settings(BaseModel):
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings. Raises `SettingsRefused`, which names the setting and what to do."""
     given = os.environ if environ is None else environ
-    values = {name: given.get(PREFIX + name.upper()) for name in Settings.model_fields}
-    values |= {name: read_secret(name, given) for name in SECRETS}
+    return _read(Settings, given, secrets={name: read_secret(name, given) for name in SECRETS})
+
+
+def read_worker_settings(environ: Mapping[str, str] | None = None) -> WorkerSettings:
+    """Read what the worker is told. Raises `SettingsRefused`."""
+    return _read(WorkerSettings, os.environ if environ is None else environ, secrets={})
+
+
+def _read(kind: type[Read], environ: Mapping[str, str], *, secrets: Mapping[str, str]) -> Read:
+    values = {name: environ.get(PREFIX + name.upper()) for name in kind.model_fields}
     try:
         # An empty variable is an unset one: that is how docker compose hands on what nobody set.
-        return Settings.model_validate({name: text for name, text in values.items() if text})
+        return kind.model_validate({n: text for n, text in {**values, **secrets}.items() if text})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()

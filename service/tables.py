@@ -4,6 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+import service.operation.tables as operation
 from service.access import tables as access
 from service.catalog import tables as catalog
 from service.catalog.typed import TYPED
@@ -29,3 +30,4 @@ APPEND_ONLY: Final = (
 )
 HISTORY: Final = tuple(history_table(table) for table in VERSIONED)
 TOKENS: Final[sa.Table] = access.TokenRow.__table__
+TURNS: Final[sa.Table] = operation.TurnRow.__table__

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from service.catalog import card_triggers, moments
 from service.history import DROP_FUNCTIONS, FUNCTIONS, append_only_sql, versioning_sql
 from service.roles import grants_sql
 from service.tables import APPEND_ONLY, VERSIONED
@@ -18,6 +19,7 @@ depends_on = None
 
 
 def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of references
+    op.execute(card_triggers.EXTENSION)
     op.create_table(
         "absence_history",
         sa.Column("source_id", sa.BigInteger(), nullable=True),
@@ -643,6 +645,47 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(
         op.f("ix_entry_namespace_granted_by"), "entry_namespace", ["granted_by"], unique=False
+    )
+    op.create_table(
+        "index_card",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("sort_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.Column("names", sa.Text(), nullable=False),
+        sa.Column("facets", sa.Text(collation="C"), nullable=True),
+        sa.ForeignKeyConstraint(["id"], ["entry.id"], name=op.f("fk_index_card_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_index_card")),
+    )
+    op.create_index(
+        op.f("ix_index_card_kind_namespace_facets"),
+        "index_card",
+        ["kind", "namespace", "facets"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_index_card_kind_namespace_sort_key_id"),
+        "index_card",
+        ["kind", "namespace", "sort_key", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_index_card_kind_sort_key_id"),
+        "index_card",
+        ["kind", "sort_key", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_index_card_names"),
+        "index_card",
+        ["names"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"names": "gin_trgm_ops"},
+    )
+    op.create_index(
+        op.f("ix_index_card_words"), "index_card", ["words"], unique=False, postgresql_using="gin"
     )
     op.create_table(
         "link",
@@ -1303,6 +1346,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     op.execute(FUNCTIONS)
     for table in VERSIONED:
         op.execute(versioning_sql(table))
+    op.execute(moments.FUNCTIONS)
+    op.execute(card_triggers.functions_sql())
+    op.execute(card_triggers.triggers_sql())
     for name in APPEND_ONLY:
         op.execute(append_only_sql(name))
     op.execute(grants_sql())
@@ -1354,6 +1400,12 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("model")
     op.drop_index(op.f("ix_link_target_id"), table_name="link")
     op.drop_table("link")
+    op.drop_index(op.f("ix_index_card_words"), table_name="index_card")
+    op.drop_index(op.f("ix_index_card_names"), table_name="index_card")
+    op.drop_index(op.f("ix_index_card_kind_sort_key_id"), table_name="index_card")
+    op.drop_index(op.f("ix_index_card_kind_namespace_sort_key_id"), table_name="index_card")
+    op.drop_index(op.f("ix_index_card_kind_namespace_facets"), table_name="index_card")
+    op.drop_table("index_card")
     op.drop_index(op.f("ix_entry_namespace_granted_by"), table_name="entry_namespace")
     op.drop_table("entry_namespace")
     op.drop_table("dataset")
@@ -1409,3 +1461,5 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     )
     op.drop_table("absence_history")
     op.execute(DROP_FUNCTIONS)
+    op.execute(card_triggers.DROP_FUNCTIONS)
+    op.execute(moments.DROP_FUNCTIONS)

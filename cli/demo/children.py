@@ -14,10 +14,14 @@ from typing import Final, Self
 import httpx2
 
 from cli.exits import Exit, Stop
+from cli.output import say
 
 STARTING_SECONDS: Final = 90
 LEAVING_SECONDS: Final = 10
 LAST_LINES: Final = 15
+HOST: Final = "127.0.0.1"
+PREFIX: Final = "MODEL_CATALOG_"
+FOREIGN: Final = (PREFIX, "MLFLOW_", "_MLFLOW_")
 
 
 class Children:
@@ -63,10 +67,13 @@ class Children:
                 )
             )
 
-    def wait(self) -> None:
-        """Until one of them ends, or somebody interrupts."""
-        while all(child.poll() is None for child in self.running):
-            time.sleep(0.5)
+    def wait(self, logs: Path) -> None:
+        """Until somebody interrupts, which is how it is meant to end."""
+        with suppress(KeyboardInterrupt):
+            while not self.ended:
+                time.sleep(0.5)
+            message = f"A part of the demo ended by itself: see the logs in {logs}."
+            raise Stop(message, Exit.UNAVAILABLE)
 
     @property
     def ended(self) -> bool:
@@ -78,10 +85,25 @@ def _leave(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def our_environment(**variables: str) -> dict[str, str]:
+    """Without anybody's settings of the catalog or of MLflow's client, and with these of ours."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+    return kept | {PREFIX + name: text for name, text in variables.items()}
+
+
+def usable_port(port: int) -> int:
+    """The port, or a free one when it is 0 or somebody listens on it."""
+    if port:
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
+        say(f"Port {port} is taken: the catalog takes another one.")
+    return free_port()
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
         return port
 
@@ -94,6 +116,10 @@ def wait_for(url: str, children: Children, *, log: Path) -> None:
             if httpx2.get(url, timeout=2, trust_env=False).is_success:
                 return
         time.sleep(0.2)
+    raise broken(f"{url} does not answer.", log)
+
+
+def broken(what: str, log: Path) -> Stop:
+    """What went wrong, with the end of a child's log."""
     last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-    message = f"{url} does not answer. The end of {log}:\n{last}"
-    raise Stop(message, Exit.UNAVAILABLE)
+    return Stop(f"{what} The end of {log}:\n{last}", Exit.UNAVAILABLE)

@@ -1,72 +1,99 @@
-"""The demo's company: five models in a real MLflow registry, as teams would leave them there."""
+"""Plays the demo's company towards a real MLflow server: what teams do in it, step by step."""
 
 import sys
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final
+
+from cli.demo.samples import CREDIT, SAMPLES, Sample
+from cli.demo.training import too_expensive, train
+
+TREE: Final = "sklearn.tree._tree.Tree"  # MLflow wants to be told that this file may be believed
 
 
-class Sample(NamedTuple):
-    """One registered model of the company."""
+def fill(client: Any) -> None:
+    """Register the models with their versions, and try out what is never registered."""
+    import mlflow
 
-    name: str
-    description: str
-    tags: dict[str, str]
-    versions: int
-    champion: int | None
-
-
-MODELS = (
-    Sample(
-        "churn",
-        "Monthly score per contract: how likely the customer leaves.",
-        {
-            "catalog.owner": "team:retention-ds",
-            "domain": "retention",
-            "catalog.task": "classification",
-        },
-        3,
-        2,
-    ),
-    Sample(
-        "demand-forecast",
-        "Units sold per shop and article for the next eight weeks.",
-        {"catalog.owner": "team:supply", "catalog.task": "forecasting"},
-        2,
-        2,
-    ),
-    Sample("basket-ranking", "", {"domain": "shop"}, 2, None),
-    Sample(
-        "fraud",
-        "Marks payments that a person should look at.",
-        {"catalog.owner": "owner@example.com", "catalog.lifecycle": "production"},
-        1,
-        1,
-    ),
-    Sample("price-elasticity", "Registered, never trained.", {}, 0, None),
-)
+    client.create_workspace(CREDIT)
+    for sample in SAMPLES:
+        mlflow.set_workspace(sample.workspace)
+        _register(client, sample)
+    mlflow.set_workspace(None)
+    _explore(client)
 
 
-def fill(uri: str) -> None:
-    """Register the models, with a training run for each version."""
-    from mlflow import MlflowClient
+def change(client: Any) -> None:
+    """What happens in a month: a model goes, one is renamed, one begins anew, one is promoted."""
+    import mlflow
 
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    for sample in MODELS:
-        client.create_registered_model(sample.name, sample.tags, sample.description or None)
-        experiment = client.create_experiment(sample.name)
+    mlflow.set_workspace(None)
+    client.delete_registered_model("coupon-uplift")
+    client.rename_registered_model("fraud", "payment-fraud")
+    client.delete_registered_model("delivery-time")
+    anew = next(sample for sample in SAMPLES if sample.name == "delivery-time")
+    _register(client, anew._replace(description="Days until the parcel arrives, second attempt."))
+    client.set_registered_model_alias("churn", "champion", "3")
+
+
+def _register(client: Any, sample: Sample) -> None:
+    client.create_registered_model(sample.name, dict(sample.tags), sample.description or None)
+    if sample.versions:
+        found = client.get_experiment_by_name(sample.name)
+        experiment = found.experiment_id if found else client.create_experiment(sample.name)
         for number in range(1, sample.versions + 1):
-            _train(client, experiment, name=sample.name, number=number)
-        if sample.champion:
-            client.set_registered_model_alias(sample.name, "champion", str(sample.champion))
+            _log(sample, experiment, number=number)
+    if sample.champion:
+        client.set_registered_model_alias(sample.name, "champion", str(sample.champion))
 
 
-def _train(client: Any, experiment: str, *, name: str, number: int) -> None:
-    run = client.create_run(experiment, run_name=f"{name}-{number}")
-    client.log_param(run.info.run_id, "depth", 3 + number)
-    client.log_metric(run.info.run_id, "auc", 0.7 + number / 100)
-    client.set_terminated(run.info.run_id)
-    source = f"{run.info.artifact_uri}/model"
-    client.create_model_version(name, source, run.info.run_id, await_creation_for=0)
+def _log(sample: Sample, experiment: str, *, number: int) -> None:
+    """One training run that logs a model and registers it as a version."""
+    import mlflow
+    from mlflow.data.numpy_dataset import from_numpy
+
+    options: dict[str, Any] = {
+        "name": "model", "registered_model_name": sample.name, "await_registration_for": 0,
+        "pip_requirements": ["mlflow"],  # else it takes half a minute to find out
+    }  # fmt: skip
+    with mlflow.start_run(experiment_id=experiment, run_name=f"{sample.name}-{number}"):
+        if sample.kind == "rule":
+            mlflow.pyfunc.log_model(python_model=too_expensive, **options)
+            return
+        trained = train(sample.kind, number)
+        mlflow.log_params(trained.params)
+        mlflow.log_metrics(trained.metrics)
+        if sample.dataset:
+            named = Path(sample.dataset).stem
+            table = from_numpy(trained.features, source=sample.dataset, name=named)
+            said = {"catalog.uri": sample.dataset}
+            mlflow.log_input(table, context="training", tags=said)
+        signature = mlflow.models.infer_signature(trained.features)
+        mlflow.sklearn.log_model(
+            trained.model, signature=signature, skops_trusted_types=[TREE], **options
+        )
+
+
+def _explore(client: Any) -> None:
+    """Training runs that no version came of: three tried sizes, and one that failed."""
+    experiment = client.create_experiment("basket-ranking-tuning")
+    for size in (1, 2, 3):
+        run = client.create_run(experiment, run_name=f"size-{size}")
+        client.log_param(run.info.run_id, "size", size)
+        client.log_metric(run.info.run_id, "accuracy", 0.7 + size / 100)
+        client.set_terminated(run.info.run_id, "FAILED" if size == 3 else "FINISHED")  # noqa: PLR2004
+
+
+def main() -> None:
+    """Take each step when standard input says so, and say on standard output when it is done."""
+    import mlflow.pyfunc
+    import mlflow.sklearn
+
+    mlflow.set_tracking_uri(sys.argv[1])
+    client = mlflow.MlflowClient(sys.argv[1], sys.argv[1])
+    for line in sys.stdin:
+        {"fill": fill, "change": change}[line.strip()](client)
+        print("done", flush=True)  # noqa: T201  # the demo waits for it
 
 
 if __name__ == "__main__":
-    fill(sys.argv[1])
+    main()

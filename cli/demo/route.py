@@ -1,14 +1,17 @@
 """The demo's way through the product: the same commands and addresses that a user has."""
 
 import csv
-import os
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final, cast
 
 from cli.client import Client
+from cli.demo.children import our_environment
 from cli.exits import Exit, Stop
+from cli.output import say
 from service import migrations
 from service.access.tokens import bootstrap
 from service.db import Database
@@ -16,7 +19,8 @@ from service.embedded import start_embedded
 from service.ledger.change import Actor
 from service.roles import make_roles
 
-LOOPBACK = "127.0.0.1/32"
+FIGURES: Final = ("seen", "created", "changed", "retired", "refused")
+MOST_SAID: Final = 10  # things passed over, of each scope; the file has all of them
 
 
 def prepare_database(folder: Path) -> tuple[str, str]:
@@ -36,47 +40,71 @@ def prepare_database(folder: Path) -> tuple[str, str]:
 class Catalog:
     """The running catalog, as an admin and a reader use it."""
 
-    def __init__(self, url: str, *, bootstrap: str) -> None:
+    def __init__(self, url: str, *, bootstrap: str, home: Path) -> None:
         """Turn the one-use token into an admin's, and make a reader's for a day."""
-        self.url = url
+        self.url, self.home = url, home
         made = Client(url, bootstrap).post("/api/v1/tokens", {"role": "admin", "days": 1})
         self.admin = Client(url, made["token"])
         self.reader = str(self.admin.post("/api/v1/tokens", {"role": "reader", "days": 1})["token"])
         self.read = Client(url, self.reader)
 
-    def models(self) -> list[Any]:
-        """The models that the catalog lists."""
-        found: list[Any] = self.read.get("/api/v1/models", page_size="1000")["items"]
-        return found
+    def declare(
+        self,
+        source: str,
+        settings: Mapping[str, Any],
+        *,
+        spaces: Mapping[str, str],
+        credential: str | None = None,
+    ) -> None:
+        """Declare an MLflow server; `spaces` are the namespaces of its workspaces."""
+        body = {
+            "name": source, "kind": "mlflow", "namespace": spaces.get("default", "default"),
+            "namespaces": spaces, "credential": credential, "settings": settings,
+        }  # fmt: skip
+        self.admin.put(f"/api/v1/sources/{source}", body)
 
-    def export(self, file: Path, *, versions: bool = False) -> int:
-        """Write a CSV; answers its number of records."""
-        path = "/api/v1/versions.csv" if versions else "/api/v1/models.csv"
+    def harvest(self, source: str, **variables: str) -> None:
+        """Run the command that cron would run, with the source's own token; say what came of it.
+
+        A scope that fails is said and left out; when all fail, that ends the demo.
+        """
+        made = self.admin.post("/api/v1/tokens", {"role": "source", "source": source, "days": 1})
+        command = [sys.executable, "-m", "cli.main", "harvest", source, "--json"]
+        environment = our_environment(URL=self.url, TOKEN=made["token"], **variables)
+        outcomes = set()
+        with (
+            (self.home / "harvests.jsonl").open("a", encoding="utf-8") as kept,
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process,  # noqa: S603  # our own
+        ):
+            for line in cast("IO[bytes]", process.stdout):  # as each scope is done
+                kept.write(line.decode())
+                report = json.loads(line)
+                outcomes.add(report["outcome"])
+                self._tell(report)
+        if "complete" not in outcomes:
+            message = "Nothing was harvested; what went wrong stands above."
+            raise Stop(message, Exit.UNAVAILABLE)
+
+    def export(self, name: str) -> int:
+        """Write a list as CSV; answers its number of records."""
+        file = self.home / f"{name}.csv"
         with file.open("wb") as target:
-            self.read.download(path, target)
+            self.read.download(f"/api/v1/{name}.csv", target, advance=lambda _: None)
         with file.open(newline="", encoding="utf-8") as written:
             return sum(1 for _ in csv.reader(written)) - 1
 
-    def harvest(self, source: str) -> None:
-        """Run the command that cron would run, with the source's own token."""
-        made = self.admin.post("/api/v1/tokens", {"role": "source", "source": source, "days": 1})
-        environment = os.environ | {
-            "MODEL_CATALOG_URL": self.url,
-            "MODEL_CATALOG_TOKEN": made["token"],
-            "MODEL_CATALOG_OUTBOUND_ALLOW": LOOPBACK,
-        }
-        done = subprocess.run(  # noqa: S603  # our own command
-            [sys.executable, "-m", "cli.main", "harvest", source],
-            env=environment, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise Stop(done.stderr, Exit.UNAVAILABLE)
+    def models(self) -> list[Any]:
+        """The models that the catalog lists."""
+        return list(self.read.pages("/api/v1/models"))
 
-
-def declare(catalog: Catalog, *, source: str, uri: str) -> None:
-    """Declare the MLflow server as a source of namespace `retail`."""
-    settings = {
-        "name": source, "kind": "mlflow", "namespace": "retail",
-        "settings": {"uri": uri, "workspaces": ["default"]},
-    }  # fmt: skip
-    catalog.admin.put(f"/api/v1/sources/{source}", settings)
+    def _tell(self, report: Mapping[str, Any]) -> None:
+        """One scope of a harvest in a line, and below it what it passed over and why."""
+        figures = (f"{report[name]} {name}" for name in FIGURES if report[name] or name == "seen")
+        left_out = (f"{count} {reason}" for reason, count in sorted(report["counts"].items()))
+        say(f"  {report['scope']}: {report['outcome']}; {', '.join((*figures, *left_out))}")
+        skipped = report["skipped"]
+        for one in skipped[:MOST_SAID]:
+            about = (one["subject"] or {}).get("value", "")
+            say(f"    passed over {about} ({one['code']}): {one['message']}")
+        if len(skipped) > MOST_SAID:
+            say(f"    and {len(skipped) - MOST_SAID} more: {self.home / 'harvests.jsonl'}")

@@ -1,24 +1,28 @@
-"""MLflow: one harvester a workspace. The client is imported when the first one begins."""
+"""MLflow: some harvesters a workspace. The client is imported when the first one begins."""
 
 import contextlib
 import importlib.util
 import tempfile
 from collections.abc import Iterator, MutableMapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from harvesters.base import Harvester
 from harvesters.errors import SourceRefused
 from harvesters.mlflow.client import DEFAULT_WORKSPACE, Registry
 from harvesters.mlflow.environment import check_plain_http, check_uri, prepare_environment
+from harvesters.mlflow.experiments import ExperimentWalk
+from harvesters.mlflow.model_files import FILES_A_HARVEST, ModelFiles
 from harvesters.mlflow.names import Place
 from harvesters.mlflow.sweep import RegistrySweep
+from harvesters.mlflow.training import TrainingSweep
 from harvesters.registry import Secret
 from outbound.addresses import VARIABLE
 from schemas.sources import SourceSettings
-from schemas.strict import Closed, Line, Word
+from schemas.strict import Closed, Count, Line, Word
 
-__all__ = ["harvesters"]
+__all__ = ["MlflowSettings", "harvesters", "scopes"]
 
 
 class MlflowSettings(Closed):
@@ -30,12 +34,14 @@ class MlflowSettings(Closed):
     )
     exclude: tuple[Word, ...] = ()
     training_runs: Literal["all", "referenced"] = "all"
+    training_run_days: Annotated[Count, Field(ge=1, le=36_500)] | None = None
+    mlmodel_files: Count = FILES_A_HARVEST
     ca_file: Line | None = None
 
 
 def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
     source: SourceSettings, secret: Secret | None, environ: MutableMapping[str, str]
-) -> Iterator[RegistrySweep]:
+) -> Iterator[Harvester[Any]]:
     """Harvesters of a source's workspaces.
 
     Changes the process: `environ` becomes the client's environment for good, and the working
@@ -57,7 +63,23 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
         for workspace in _workspaces(settings, uri, secrets=secrets):
             place = Place(source.name, workspace, _namespace(source, workspace), uri)
             registry = Registry(uri, workspace=workspace, secrets=secrets)
-            yield RegistrySweep(registry, place, exclude=settings.exclude)
+            yield from scopes(registry, place, settings=settings)
+
+
+def scopes(
+    registry: Registry, place: Place, *, settings: MlflowSettings
+) -> Iterator[Harvester[Any]]:
+    """Harvesters of one workspace, in an order in which nothing is read twice.
+
+    The registry lists the versions for all; all training runs come before those that versions
+    refer to.
+    """
+    yield RegistrySweep(registry, place, exclude=settings.exclude)
+    if settings.training_runs == "all":
+        days = settings.training_run_days
+        yield ExperimentWalk(registry, place, exclude=settings.exclude, days=days)
+    yield TrainingSweep(registry, place, exclude=settings.exclude)
+    yield ModelFiles(registry, place, exclude=settings.exclude, most=settings.mlmodel_files)
 
 
 def _settings(source: SourceSettings) -> MlflowSettings:

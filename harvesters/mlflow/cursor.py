@@ -36,7 +36,7 @@ class Changes:
             updated = max(row.last_updated_timestamp or 0, self.by_model.get(row.name, 0))
             self.by_model[row.name] = updated
 
-    def cursor(self, began: datetime) -> str:
+    def cursor(self, began: datetime, *, versions: int) -> str:
         """The cursor of a sweep that began then; the data's times never pass our clock.
 
         Names that no text may hold are not remembered: the cursor could not be read again.
@@ -50,6 +50,7 @@ class Changes:
                 "max_updated": min(self.newest, now),
                 "newest": {name: min(updated, now) for updated, name in remembered},
                 "last_full": instant_text(began),
+                "versions": versions,
             }
         )
 
@@ -64,6 +65,7 @@ class SweepCursor(Closed):
     max_updated: Count
     newest: Mapping[str, Count] = Field(default_factory=dict)
     last_full: Instant
+    versions: Count = 0  # how many there were
 
     @model_validator(mode="before")
     @classmethod
@@ -100,8 +102,15 @@ class SweepCursor(Closed):
         """
         if now.newest >= self.max_updated or not now.by_model:
             return False
-        shown = self.newest.keys() & now.by_model.keys()
-        return not shown or any(now.by_model[name] < self.newest[name] for name in shown)
+        return not self.newest.keys() & now.by_model.keys() or self.contradicted_by(now)
+
+    def contradicted_by(self, now: Changes, *, since: int = 0) -> bool:
+        """Is a model whose change is remembered, not older than `since`, shown as it was before?"""
+        return any(
+            now.by_model.get(name, updated) < updated
+            for name, updated in self.newest.items()
+            if updated >= since
+        )
 
 
 def _fits(name: str) -> bool:

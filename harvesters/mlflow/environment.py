@@ -30,6 +30,7 @@ CLIENT: Final[Mapping[str, str]] = {
 }
 SQLITE: Final = re.compile(r"sqlite:///file:(?P<path>/[^?#]+)\?(?P<query>[a-z=&]+)")
 READ_ONLY: Final = {"mode=ro", "uri=true"}
+DATABASES: Final = {"postgresql", "postgres", "mysql", "mssql", "oracle"}
 
 
 def prepare_environment(
@@ -78,6 +79,13 @@ def check_uri(uri: object) -> str:
         if not path.startswith("/") or not Path(path).is_dir():
             raise SourceRefused("settings.uri must name an existing folder: file:///absolute/path")
         return uri
+    if scheme.startswith("databricks"):
+        raise SourceRefused("settings.uri names Databricks, whose registry is not read")
+    if scheme.partition("+")[0] in DATABASES:
+        raise SourceRefused(
+            "settings.uri names a database, which is not opened; give the address of the MLflow "
+            "server in front of it"
+        )
     raise SourceRefused("settings.uri must be an http, https, sqlite or file address")
 
 

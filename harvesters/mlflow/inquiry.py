@@ -1,6 +1,6 @@
 """Asks a registry by name for what its listing lacked: gone, renamed, or there after all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,10 +8,11 @@ from harvesters.errors import RecordUnreadable, SourceRefused
 from harvesters.mlflow.client import Registry
 from harvesters.mlflow.known import KnownModels
 from harvesters.mlflow.names import Place
-from harvesters.mlflow.observe import Told, observe_model, observe_version
+from harvesters.mlflow.observe import Told, model_created, observe_model, observe_version
 from harvesters.mlflow.rows import Absent, VersionRow
+from harvesters.mlflow.uses import model_in
 from schemas.harvest import KnownSubject
-from schemas.identifiers import Identifier
+from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation
 
 SLACK: Final = timedelta(minutes=5)  # the last sweep took a while
@@ -32,21 +33,25 @@ class Inquiry:
 
         A model that is listed but cannot be observed, or is left out now, answers nothing.
         """
+        if unseen.subject.kind is Kind.USE:
+            yield from self._use(unseen)
+            return
         names = self.place.names_in(unseen.subject)
         if names is None:
             return
-        model = self.known.look_up(names[0])
+        model = self.known.look_up(self.known.written(names[0]))
         if model is Absent.NOT_READABLE:
             yield Told(not_readable(unseen.subject))
         elif model is Absent.MISSING:
             yield from self._renamed(unseen, *names)
             yield self._gone(unseen.subject)
         elif model.kept:
-            yield from self._found(unseen.subject, *names)
+            yield from self._found(unseen.subject, model.name, *names[1:])
 
     def _renamed(self, unseen: KnownSubject, old: str, /, *numbers: str) -> Iterator[Told]:
         """A version's marker is its model's, so that each subject is answered alone."""
-        new = self.known.renamed(old, unseen.marker, changed_since=self.changed_since)
+        born = model_created(unseen.marker)
+        new = self.known.renamed(old, born, changed_since=self.changed_since)
         if new is None:
             return
         if numbers:
@@ -56,12 +61,43 @@ class Inquiry:
             return
         renamed = self.registry.find_model(new)
         if not isinstance(renamed, Absent):
-            yield observe_model(renamed, self.place, at=self.at, same_as=(unseen.subject,))
+            told = observe_model(renamed, self.place, at=self.at, same_as=(unseen.subject,))
+            yield told._replace(uses=())  # each answers for itself
+
+    def _use(self, unseen: KnownSubject) -> Iterator[Told]:
+        """A use stands on tags of its model, which is asked for once more.
+
+        Without a marker, for a name that is too long, nobody can tell: it was not seen.
+        """
+        if (named := model_in(unseen.marker)) is None:
+            return
+        created, name = named
+        model = self.known.look_up(name)
+        if model is Absent.NOT_READABLE:
+            yield Told(not_readable(unseen.subject))
+        elif model is Absent.MISSING:
+            new = self.known.renamed(name, created, changed_since=self.changed_since)
+            said = self._uses_of(new) if new is not None else ()
+            for use in said or ():
+                if use.subject.value.rpartition("/")[2] == unseen.subject.value.rpartition("/")[2]:
+                    yield Told(use.model_copy(update={"same_as": (unseen.subject,)}))
+            yield self._gone(unseen.subject)
+        elif model.kept and (said := self._uses_of(model.name)) is not None:
+            found = [Told(use) for use in said if use.subject == unseen.subject]
+            yield from found or [self._gone(unseen.subject)]
+
+    def _uses_of(self, name: str) -> Sequence[Observation] | None:
+        """What a model says of its uses; None when it does not say what it is."""
+        row = self.registry.find_model(name)
+        if isinstance(row, Absent):
+            return None
+        told = observe_model(row, self.place, at=self.at)
+        return told.uses if isinstance(told.said, Observation) else None
 
     def _found(self, subject: Identifier, name: str, /, *numbers: str) -> Iterator[Told]:
         """The model is there; a version of it may not be."""
         if not numbers:
-            if row := self.known.asked.get(name):
+            if row := self.known.asked.get(name):  # else it was listed, and could not be observed
                 yield observe_model(row, self.place, at=self.at)
             return
         version = self.registry.find_version(name, *numbers)

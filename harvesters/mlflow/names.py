@@ -32,6 +32,14 @@ class Place(NamedTuple):
         """A training run. Raises `ValueError` like `model`."""
         return self._identifier(Kind.TRAINING_RUN, run_id)
 
+    def trained_version(self, name: str, number: str) -> Identifier:
+        """A version as far as its training run tells of it. Raises `ValueError` like `model`."""
+        return self._identifier(Kind.VERSION, name, number, scheme="mlflow-training")
+
+    def dataset(self, experiment: str, name: str, *, digest: str) -> Identifier:
+        """A dataset that has no address of its own. Raises `ValueError` like `model`."""
+        return self._identifier(Kind.DATASET, experiment, name, digest)
+
     def logged_model(self, model_id: str) -> str:
         """A logged model, which only looks up."""
         return f"{self.source}/{encode_segment(self.workspace)}/{encode_segment(model_id)}"
@@ -44,20 +52,34 @@ class Place(NamedTuple):
         here = (source, workspace) == (self.source, self.workspace)
         return tuple(names) if here and len(names) == NAMES_IN[subject.kind] else None
 
+    def run_in(self, subject: Identifier) -> str | None:
+        """The id of a training run of this place."""
+        if (subject.kind, subject.scheme) != (Kind.TRAINING_RUN, "mlflow"):
+            return None
+        *here, run_id = (decode_segment(part) for part in subject.value.split("/"))
+        return run_id if here == [self.source, self.workspace] else None
+
     def evidence(self, name: str, number: str | None = None) -> Evidence | None:
         """The page where a person can see it; files and databases have none."""
+        below = f"/versions/{quote(number, safe='')}" if number is not None else ""
+        return self._page(f"models/{quote(name, safe='')}{below}")
+
+    def run_evidence(self, experiment: str, run_id: str) -> Evidence | None:
+        """The page of a training run, likewise."""
+        return self._page(f"experiments/{quote(experiment, safe='')}/runs/{quote(run_id, safe='')}")
+
+    def _page(self, below: str) -> Evidence | None:
         if not self.uri.startswith("http"):
             return None
         space = "" if self.workspace == DEFAULT_WORKSPACE else f"?workspace={quote(self.workspace)}"
-        below = f"/versions/{quote(number, safe='')}" if number is not None else ""
-        url = f"{self.uri}/#/models/{quote(name, safe='')}{below}{space}"
+        url = f"{self.uri}/#/{below}{space}"
         return Evidence(url=url) if len(url) <= LONGEST_URL else None
 
-    def _identifier(self, kind: Kind, *names: str) -> Identifier:
+    def _identifier(self, kind: Kind, *names: str, scheme: str = "mlflow") -> Identifier:
         if not all(names):
             raise ValueError("must not be empty")
         segments = (encode_segment(name) for name in (self.workspace, *names))
-        return identifier(kind, "mlflow", value="/".join((self.source, *segments)))
+        return identifier(kind, scheme, value="/".join((self.source, *segments)))
 
 
 @lru_cache(maxsize=1_024)

@@ -1,5 +1,7 @@
 """What registry rows say, as observations: pure, one row at a time."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,9 +10,17 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from harvesters.errors import RecordUnreadable, shown
+from harvesters.mlflow.held import hold
 from harvesters.mlflow.names import Place, identifier
 from harvesters.mlflow.rows import KnownModel, ModelRow, VersionRow
-from harvesters.mlflow.tags import Dropped, read_catalog_tags, read_tags
+from harvesters.mlflow.tags import (
+    MODEL,
+    Dropped,
+    read_catalog_tags,
+    read_tags,
+    version_readers,
+)
+from harvesters.mlflow.uses import KEYS, UsedModel, marker_of_use, observe_uses, read_uses
 from schemas.facts import ModelFacts, VersionFacts
 from schemas.identifiers import Identifier, Kind, natural_name
 from schemas.observation import Observation
@@ -22,40 +32,48 @@ NO_STAGE: Final = "None"
 
 
 class Told(NamedTuple):
-    """What a row says, and what of it was left out."""
+    """What a row says, what of it was left out, and what it says about others."""
 
     said: Observation | RecordUnreadable
     dropped: tuple[Dropped, ...] = ()
+    uses: Sequence[Observation] = ()
 
 
 def observe_model(
     row: ModelRow, place: Place, *, at: datetime, same_as: Sequence[Identifier] = ()
 ) -> Told:
-    """A registered model; `same_as` names what it was called before.
+    """A registered model with its uses; `same_as` names what it was called before.
 
     Its marker is when it was created: it survives a rename.
     """
     subject: Identifier | None = None
     try:
         subject = place.model(row.name)
-        tags, dropped = read_tags(row.tags)
-        stated: dict[str, Any] = {"namespace": place.namespace, "name": row.name}
-        tagged, unread = read_catalog_tags(row.tags, ModelFacts)
+        tags, odd = read_tags(row.tags)
+        tagged, unread = read_catalog_tags(row.tags, MODEL, beside=KEYS)
+        uses = read_uses(row.tags)
         created, untimely = _moment(row.creation_timestamp, at=at)
+        stated: dict[str, Any] = {"namespace": place.namespace, "name": row.name}
         stated |= tagged | created | {"description": row.description or None, "tags": tags}
+        stated |= {} if uses.declared is None else {"uses": uses.declared}
         natural = natural_name(stated["namespace"], stated["name"])
         named = identifier(Kind.MODEL, "name", value=natural)
+        evidence = place.evidence(row.name)
+        left_out = (*odd, *unread, *uses.dropped, *untimely)
+        facts, dropped = hold(ModelFacts, stated, dropped=left_out)
         observation = Observation(
             subject=subject,
             observed_at=at,
             same_as=tuple(sorted((named, *same_as), key=str)),
-            facts=ModelFacts(**stated),
-            evidence=place.evidence(row.name),
+            facts=facts,
+            evidence=evidence,
             marker=marker_of(row.creation_timestamp),
         )
+        marker = marker_of_use(row.creation_timestamp, row.name)
+        used = UsedModel(subject, natural, marker, evidence)
+        return Told(observation, dropped, observe_uses(uses, used, at=at))
     except ValueError as error:
         return Told(unreadable(error, row.name, subject=subject))
-    return Told(observation, (*dropped, *unread, *untimely))
 
 
 def observe_version(
@@ -66,13 +84,13 @@ def observe_version(
     model: KnownModel,
     same_as: Sequence[Identifier] = (),
 ) -> Told:
-    """A model version. Its aliases stand on its model, and its marker is its model's."""
+    """A model version. Its aliases stand on its model, and its marker tells when they move."""
     subject: Identifier | None = None
     number = str(row.version)
     try:
         subject = place.version(row.name, number)
-        tags, dropped = read_tags(row.tags)
-        tagged, unread = read_catalog_tags(row.tags, VersionFacts)
+        tags, odd = read_tags(row.tags)
+        tagged, unread = read_catalog_tags(row.tags, version_readers(place.source))
         created, untimely = _moment(row.creation_timestamp, at=at)
         stated = tagged | created | _origin(row, place)
         stated |= {
@@ -84,22 +102,37 @@ def observe_version(
             "status": row.status or None,
             "tags": tags,
         }
+        facts, dropped = hold(VersionFacts, stated, dropped=(*odd, *unread, *untimely))
         observation = Observation(
             subject=subject,
             observed_at=at,
             same_as=tuple(sorted(same_as, key=str)),
-            facts=VersionFacts(**stated),
+            facts=facts,
             evidence=place.evidence(row.name, number),
-            marker=marker_of(model.created),
+            marker=marker_of_version(model, number),
         )
     except ValueError as error:
         return Told(unreadable(error, f"{row.name} {number}", subject=subject))
-    return Told(observation, (*dropped, *unread, *untimely))
+    return Told(observation, dropped)
 
 
 def marker_of(created: int | None) -> str | None:
     """When a model was created, as its server wrote it."""
     return str(created) if created else None
+
+
+def marker_of_version(model: KnownModel, number: str) -> str | None:
+    """When its model was created, and a digest of its aliases: their moves touch no time."""
+    created, aliases = marker_of(model.created), model.aliases.get(number)
+    if not aliases:
+        return created
+    digest = hashlib.sha256(json.dumps(aliases).encode()).hexdigest()
+    return f"{created or ''} {digest[:16]}"
+
+
+def model_created(marker: str | None) -> str | None:
+    """When the model was created, of the marker of a version or model."""
+    return (marker or "").partition(" ")[0] or None
 
 
 def unreadable(error: ValueError, name: str, *, subject: Identifier | None) -> RecordUnreadable:
@@ -133,4 +166,5 @@ def _moment(milliseconds: int | None, *, at: datetime) -> tuple[dict[str, dateti
         moment = datetime.min.replace(tzinfo=UTC)
     if EARLIEST <= moment <= at + LATEST_AHEAD:
         return {"created_at": moment}, []
-    return {}, [Dropped("time_dropped", str(milliseconds))]
+    why = "no time at which it can have been created, in milliseconds"
+    return {}, [Dropped("time_dropped", f"{milliseconds}: {why}")]

@@ -1,7 +1,7 @@
 """What the MLflow client answers: the attributes of its entities that are read."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +33,78 @@ class VersionRow(Protocol):
     run_id: str | None
     source: str | None
     user_id: str | None
+
+
+class RunInfoRow(Protocol):
+    """What a training run is. Times are milliseconds as its client sent them: -1, 10^18, or 0."""
+
+    run_id: str
+    run_name: str | None
+    experiment_id: str
+    status: str
+    start_time: int | None
+    end_time: int | None
+    lifecycle_stage: str
+
+
+class RunDataRow(Protocol):
+    """What was logged to a training run: of each metric the newest value."""
+
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class DatasetRow(Protocol):
+    """A dataset as it was logged; `source` and `profile` are JSON, `schema` most often is."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str | None
+
+
+class TagRow(Protocol):
+    """A tag of a dataset input."""
+
+    key: str
+    value: str
+
+
+class DatasetInputRow(Protocol):
+    """A dataset that a training run read, and what for."""
+
+    dataset: DatasetRow
+    tags: Sequence[TagRow]
+
+
+class ModelOutputRow(Protocol):
+    """A logged model that a training run made."""
+
+    model_id: str
+
+
+class RunInputsRow(Protocol):
+    """What a training run read."""
+
+    dataset_inputs: Sequence[DatasetInputRow]
+
+
+class RunOutputsRow(Protocol):
+    """What a training run made."""
+
+    model_outputs: Sequence[ModelOutputRow]
+
+
+class RunRow(Protocol):
+    """A training run."""
+
+    info: RunInfoRow
+    data: RunDataRow
+    inputs: RunInputsRow | None
+    outputs: RunOutputsRow | None
 
 
 class Absent(StrEnum):

@@ -1,24 +1,28 @@
-"""The sweep of one workspace's registry: all models, then all versions, then what they lacked."""
+"""The sweep of one workspace's registry: all models, then versions, then what they lacked."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from harvesters.errors import RecordUnreadable, SourceRefused
+from harvesters.errors import RecordUnreadable, SourceRefused, shown
+from harvesters.mlflow.changes import MOST_IN_FULL, changed_since, changed_versions, changes_do
 from harvesters.mlflow.client import Registry
 from harvesters.mlflow.cursor import Changes, SweepCursor
 from harvesters.mlflow.inquiry import Inquiry
-from harvesters.mlflow.known import KnownModels
+from harvesters.mlflow.known import COLLISION, KnownModels
 from harvesters.mlflow.names import Place
-from harvesters.mlflow.observe import Told, observe_model, observe_version
+from harvesters.mlflow.observe import Told, marker_of_version, observe_model, observe_version
+from harvesters.mlflow.prompts import count_prompts
 from harvesters.mlflow.rows import KnownModel, ModelRow, VersionRow
 from schemas.harvest import Coverage, KnownSubject
-from schemas.identifiers import Kind
+from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation
 
-VERSION: Final = "mlflow-registry/1"
-TO_BE_MENDED: Final = {"catalog_tag_unknown", "catalog_tag_unusable"}  # by whoever set the tag
+VERSION: Final = "mlflow-registry/2"
+TO_BE_MENDED: Final = {  # by whoever set the tag
+    "ambiguous_use", "catalog_tag_unknown", "catalog_tag_unusable",
+}  # fmt: skip
 
 
 class RegistryPage(NamedTuple):
@@ -27,11 +31,15 @@ class RegistryPage(NamedTuple):
     models: Sequence[ModelRow] = ()
     versions: Sequence[tuple[VersionRow, KnownModel]] = ()
     left_out: Mapping[str, int] = {}
+    colliding: Sequence[str] = ()
     cursor: str | None = None
 
 
 class RegistrySweep:
-    """Everything in one workspace's registry, in full: no time of change sees an alias move."""
+    """Everything in one workspace's registry, in full: no time of change sees an alias move.
+
+    In a large one most harvests read the models in full, and of the versions what changed.
+    """
 
     coverage = Coverage.FULL
     version = VERSION
@@ -42,32 +50,47 @@ class RegistrySweep:
         place: Place,
         *,
         exclude: Sequence[str] = (),
+        most_in_full: int = MOST_IN_FULL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is asked before the first page."""
         self.scope = f"registry/{place.workspace}"
         self.registry, self.place, self.exclude, self.clock = registry, place, exclude, clock
+        self.most_in_full = most_in_full
+        self.last_full: str | None = None
         self._begin(None)
+
+    def choose(self, full_cursor: str | None) -> None:
+        """In full, unless there is much and a full sweep was not long ago."""
+        last, self.last_full = SweepCursor.read(full_cursor), full_cursor
+        enough = changes_do(last, above=self.most_in_full, now=self.clock())
+        self.coverage = Coverage.DELTA if enough else Coverage.FULL
 
     def pages(self, cursor: str | None) -> Iterator[RegistryPage]:
         """Models first, for aliases stand on them; the last page is empty but for the cursor."""
         if self.place.namespace is None:
             message = f"namespace_unmapped: name one for {self.place.workspace} in `namespaces`"
             raise SourceRefused(message)
-        self._begin(cursor)
+        full = self.coverage is Coverage.FULL
+        self._begin(cursor if full else self.last_full)
         experiments = self.registry.probe()
-        changes = Changes()
+        changes, count = Changes(), 0
         for models in self.registry.models():
             changes.add(models)
             yield RegistryPage(models=self._wanted(models))
         if not self.known.models and not experiments:
             raise SourceRefused("neither model nor experiment: this may be no tracking server")
-        for versions in self.registry.versions():
+        if not self.known.models and not full:
+            raise SourceRefused("the listing is empty, but a full sweep saw many models")
+        self.known.leave_out_prompts(count_prompts(self.registry))
+        for versions in self._versions():
             changes.add(versions)
+            count += len(versions)
             yield self._joined(versions)
-        if self.previous and self.previous.is_ahead_of(changes):
-            raise SourceRefused("source_went_back: what changed last is older than it was before")
-        yield RegistryPage(left_out=self.known.left_out, cursor=changes.cursor(self.began))
+        self._check(changes)
+        ended = changes.cursor(self.began, versions=count) if full else None
+        left_out, colliding = +self.known.left_out, self.known.colliding
+        yield RegistryPage(left_out=left_out, colliding=colliding, cursor=ended)
 
     def observe(self, page: RegistryPage) -> Iterator[Observation | RecordUnreadable]:
         """What the rows of a page say; what is left out of them is counted."""
@@ -75,6 +98,9 @@ class RegistrySweep:
             yield from self._said(observe_model(row, self.place, at=self.began))
         for version, model in page.versions:
             yield from self._said(observe_version(version, self.place, at=self.began, model=model))
+        for name in page.colliding:
+            message = "another model's name differs in its normal form alone; rename one of them"
+            yield RecordUnreadable(COLLISION, f"{shown(name)}: {message}")
         self._counts.update(page.left_out)
 
     def cursor_after(self, page: RegistryPage) -> str | None:
@@ -95,13 +121,53 @@ class RegistrySweep:
         for one in told:
             yield from self._said(one)
 
+    def compare(self, known: Sequence[KnownSubject]) -> Iterator[Observation | RecordUnreadable]:
+        """Ask by name for what the models, which are all listed, say otherwise than is known."""
+        if not self.doubtful:
+            yield from self.ask([one for one in known if self._is_otherwise(one)])
+
     def _begin(self, cursor: str | None) -> None:
         self.began = self.clock()
         self.previous = SweepCursor.read(cursor)
         self.known = KnownModels(self.registry.find_model, exclude=self.exclude)
+        self.uses: set[Identifier] = set()
+        self.read: set[tuple[str, str]] = set()  # changed versions
+        self.doubtful = False
         self._counts: Counter[str] = Counter()
         self.counts: Mapping[str, int] = self._counts
         self._inquiry: Inquiry | None = None
+
+    def _versions(self) -> Iterator[Sequence[VersionRow]]:
+        if self.coverage is Coverage.FULL or self.previous is None:
+            yield from self.registry.versions()
+            return
+        for page in changed_versions(self.registry, since=changed_since(self.previous)):
+            self.read.update((row.name, str(row.version)) for row in page)
+            yield page
+
+    def _check(self, changes: Changes) -> None:
+        """Was the server restored? If changes cannot tell, they say of nothing that it is gone."""
+        if self.previous is None or not self.previous.is_ahead_of(changes):
+            return
+        if self.coverage is Coverage.DELTA:
+            since = changed_since(self.previous)
+            self.doubtful = not self.previous.contradicted_by(changes, since=since)
+        if not self.doubtful:
+            raise SourceRefused("source_went_back: what changed last is older than it was before")
+
+    def _is_otherwise(self, known: KnownSubject) -> bool:
+        if known.subject.kind is Kind.USE:
+            return known.subject not in self.uses
+        names = self.place.names_in(known.subject)
+        if names is None:
+            return False
+        written = self.known.written(names[0])
+        model = self.known.models.get(written)
+        if not isinstance(model, KnownModel):
+            return True
+        if not model.kept or len(names) == 1 or (written, names[1]) in self.read:
+            return False
+        return known.marker != marker_of_version(model, names[1])
 
     def _inquire(self) -> Inquiry:
         """Later than the sweep: a renamed model is observed twice, and the second must win."""
@@ -140,3 +206,10 @@ class RegistrySweep:
             self._counts[reason] += 1
             if reason in TO_BE_MENDED:
                 yield RecordUnreadable(reason, about, "/tags", told.said.subject)
+        for use in told.uses:
+            if use.subject in self.uses:
+                message = "two models have one name in the catalog: which is used is not known"
+                yield RecordUnreadable(COLLISION, message, "", use.subject)
+            else:
+                self.uses.add(use.subject)
+                yield use

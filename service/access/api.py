@@ -1,7 +1,7 @@
 """Routes of tokens: making, listing and ending them."""
 
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -17,6 +17,8 @@ from service.errors import InsufficientScope, Invalid, problems
 from service.ingest.sources import SourceNotFound, get_source
 from service.routing import CatalogRoute, Requester, Trace, policy
 
+BOUND: Final = {"reader", "reviewer", "approver"}  # roles that may be held for some namespaces
+
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=CatalogRoute)
 
 
@@ -28,16 +30,16 @@ class SourceTokenNeedsSource(Invalid):
 
 
 class NamespacesForReaders(Invalid):
-    """Only a reader's token can be bound to namespaces.
+    """Only a reader's, reviewer's or approver's token can be bound to namespaces.
 
     Leave out `namespaces`: an admin acts everywhere, a source where its `may_name` allows.
     """
 
 
 class TokenRequest(Closed):
-    """What a new token may do, and for how long. Without `namespaces` a reader reads all."""
+    """What a new token may do, and for how long. Without `namespaces` it holds for all."""
 
-    role: Literal["reader", "source", "admin"]
+    role: Literal["reader", "reviewer", "approver", "source", "admin"]
     source: SourceName | None = None
     namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1, max_length=100)] | None = None
     days: Annotated[int, Field(strict=True, ge=1, le=365)] | None = None
@@ -93,7 +95,7 @@ def make(session: Session, caller: Caller, asked: TokenRequest, *, trace: str) -
     """Make a token on behalf of a caller; a single-use one is spent with it."""
     if (asked.role == "source") is (asked.source is None):
         raise SourceTokenNeedsSource
-    if asked.namespaces is not None and asked.role != "reader":
+    if asked.namespaces is not None and asked.role not in BOUND:
         raise NamespacesForReaders
     if asked.source is not None:
         get_source(session, asked.source)

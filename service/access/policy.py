@@ -10,19 +10,22 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "exports:read": frozenset({"exports:read"}),
     "metrics:read": frozenset({"metrics:read"}),
     "observations:write": frozenset({"observations:write", "sources:own"}),
-    "decisions:write": frozenset({"decisions:write"}),
+    "decisions:write": frozenset({"decisions:write", "models:enter"}),
     "access:admin": frozenset(
         {
             "sources:write", "sources:own", "sources:read", "quarantine:read",
             "tokens:make", "tokens:write", "tokens:read", "ledger:read", "ledger:all",
-            "entries:reconcile",
+            "entries:reconcile", "models:enter",
         }
     ),
     "tokens:bootstrap": frozenset({"tokens:make"}),  # one token, and nothing beside it
 }  # fmt: skip
 
+REVIEWING: Final = frozenset({"entries:read", "exports:read", "metrics:read", "decisions:write"})
 ROLES: Final[Mapping[str, frozenset[str]]] = {
     "reader": frozenset({"entries:read", "exports:read", "metrics:read"}),
+    "reviewer": REVIEWING,
+    "approver": REVIEWING,
     "source": frozenset({"observations:write"}),
     "admin": frozenset({"entries:read", "exports:read", "metrics:read", "access:admin"}),
     "bootstrap": frozenset({"tokens:bootstrap"}),

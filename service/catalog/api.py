@@ -1,149 +1,91 @@
-"""Routes of the catalog: models and versions, as pages and as CSV."""
+"""Routes of the lists: each kind's own, and those below a model or another entry."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from sqlmodel import Session
+from fastapi import APIRouter, Query
 
-from schemas.catalog import (
-    DetailQuery,
-    ModelDetail,
-    ModelExport,
-    ModelQuery,
-    ModelRow,
-    OwnVersionQuery,
-    Page,
-    VersionDetail,
-    VersionExport,
-    VersionQuery,
-    VersionRow,
-)
-from schemas.columns import MODELS, VERSIONS
-from service.access.policy import Caller
-from service.catalog import detail, rows, select
-from service.catalog.pages import Paged, Pages
+from schemas.catalog import Page
+from schemas.identifiers import Kind
+from service.catalog import below
+from service.catalog.detail import ModelNotFound
+from service.catalog.entries import PLURALS, WORDS, EntryNotFound
+from service.catalog.listings import LISTINGS, MODELS, Listing
+from service.catalog.pages import Paged
 from service.db import ReadSession
 from service.errors import problems
-from service.etag import answer_tagged
-from service.exports.csv import stream_csv
 from service.routing import CatalogRoute, Requester, policy
 
-router = APIRouter(prefix="/api/v1", tags=["models"], route_class=CatalogRoute)
-Asked = Annotated[DetailQuery, Query()]
+router = APIRouter(prefix="/api/v1", tags=["lists"], route_class=CatalogRoute)
+MODEL: Final = "/models/{namespace}/{name}"
+Endpoint = Callable[..., Any]
 
 
-@router.get("/models")
-@policy("entries:read")
-def list_models(
-    caller: Requester, query: Annotated[ModelQuery, Query()], session: ReadSession, pages: Paged
-) -> Page[ModelRow]:
-    """List the models that match, by name."""
-    found = select.select_models(query, visible_to=caller)
-    return pages.read_page(
-        session, found, asked=query, caller=caller, order=select.MODEL_ORDER, as_row=rows.model_row
-    )
+def add_route(path: str, endpoint: Endpoint, listing: Listing, **options: Any) -> None:
+    """A list under an address; its query model is the listing's."""
+    endpoint.__annotations__["query"] = Annotated[listing.query, Query()]
+    router.add_api_route(path, endpoint, response_model=listing.page, **options)
 
 
-@router.get("/models.csv", response_class=StreamingResponse)
-@policy("exports:read")
-def export_models(
-    caller: Requester, query: Annotated[ModelExport, Query()], session: ReadSession
-) -> StreamingResponse:
-    """Every model that matches, as CSV: the rows of the list."""
-    found = select.select_models(query, visible_to=caller)
-    return stream_csv(
-        session, found, name="models", columns=MODELS, as_row=rows.model_row, dialect=query.dialect
-    )
+def add_list(listing: Listing) -> None:
+    """The list of all entries of a kind."""
 
+    @policy("entries:read")
+    def list_entries(
+        caller: Requester, query: Any, session: ReadSession, pages: Paged
+    ) -> Page[Any]:
+        found = listing.select(session, query, caller=caller)
+        return pages.read_page(session, found, asked=query, listing=listing)
 
-@router.get("/versions")
-@policy("entries:read")
-def list_versions(
-    caller: Requester, query: Annotated[VersionQuery, Query()], session: ReadSession, pages: Paged
-) -> Page[VersionRow]:
-    """List the versions that match, by model and number."""
-    return read_versions(session, pages, query, caller=caller)
-
-
-@router.get("/versions.csv", response_class=StreamingResponse)
-@policy("exports:read")
-def export_versions(
-    caller: Requester, query: Annotated[VersionExport, Query()], session: ReadSession
-) -> StreamingResponse:
-    """Every version that matches, as CSV: the rows of the list."""
-    found = select.select_versions(query, visible_to=caller)
-    return stream_csv(
-        session, found, name="versions", columns=VERSIONS, as_row=rows.version_row,
-        dialect=query.dialect,
+    many = listing.name.replace("-", " ")
+    add_route(
+        f"/{listing.name}", list_entries, listing,
+        operation_id=f"list_{many.replace(' ', '_')}", summary=f"List {many}",
+        description=f"The {many} that match.",
     )  # fmt: skip
 
 
-@router.get(
-    "/models/{namespace}/{name}",
-    response_model=ModelDetail,
-    responses=problems(detail.ModelNotFound),
-)
-@policy("entries:read")
-def get_model(
-    caller: Requester,
-    namespace: str,
-    name: str,
-    query: Asked,
-    session: ReadSession,
-    request: Request,
-) -> Response:
-    """One model; `provenance=true` says where each field comes from."""
-    found = detail.get_model(
-        session, namespace, name=name, caller=caller, provenance=query.provenance
-    )
-    return answer_tagged(request, found)
+def add_list_below_model(listing: Listing) -> None:
+    """What belongs to one model."""
+
+    @policy("entries:read")
+    def list_below_model(
+        caller: Requester, namespace: str, name: str, query: Any, session: ReadSession, pages: Paged
+    ) -> Page[Any]:
+        within = below.of_model(session, listing.kind, model=(namespace, name), caller=caller)
+        found = listing.select(session, query, caller=caller, within=within)
+        return pages.read_page(session, found, asked=query, listing=listing)
+
+    add_route(
+        f"{MODEL}/{listing.name}", list_below_model, listing,
+        operation_id=f"list_model_{listing.name}", summary=f"List the {listing.name} of a model",
+        description=f"The {listing.name} of one model that match.",
+        responses=problems(ModelNotFound),
+    )  # fmt: skip
 
 
-@router.get("/models/{namespace}/{name}/versions", responses=problems(detail.ModelNotFound))
-@policy("entries:read")
-def list_model_versions(
-    caller: Requester,
-    namespace: str,
-    name: str,
-    query: Annotated[OwnVersionQuery, Query()],
-    session: ReadSession,
-    pages: Paged,
-) -> Page[VersionRow]:
-    """List the versions of one model, by number."""
-    model = detail.find_model(session, namespace, name=name, caller=caller)
-    within = VersionQuery.model_construct(model=(model["natural_key"],), **dict(query))
-    return read_versions(session, pages, within, caller=caller)
+def add_models_of(kind: Kind) -> None:
+    """The models that lead to one entry of another kind."""
+
+    @policy("entries:read")
+    def list_models_of(
+        caller: Requester, entry: str, query: Any, session: ReadSession, pages: Paged
+    ) -> Page[Any]:
+        within = below.models_of(session, kind, given=entry, caller=caller)
+        found = MODELS.select(session, query, caller=caller, within=within)
+        return pages.read_page(session, found, asked=query, listing=MODELS)
+
+    add_route(
+        f"/{PLURALS[kind]}/{{entry}}/models", list_models_of, MODELS,
+        operation_id=f"list_{kind}_models", summary=f"List the models of a {WORDS[kind]}",
+        description=f"The models that lead to one {WORDS[kind]}.",
+        responses=problems(EntryNotFound),
+    )  # fmt: skip
 
 
-@router.get(
-    "/models/{namespace}/{name}/versions/{version}",
-    response_model=VersionDetail,
-    responses=problems(detail.VersionNotFound),
-)
-@policy("entries:read")
-def get_version(
-    caller: Requester,
-    namespace: str,
-    name: str,
-    version: str,
-    query: Asked,
-    session: ReadSession,
-    request: Request,
-) -> Response:
-    """One version, by number or `@alias`."""
-    found = detail.get_version(
-        session, namespace, name=name, label=version, caller=caller, provenance=query.provenance
-    )
-    return answer_tagged(request, found)
-
-
-def read_versions(
-    session: Session, pages: Pages, query: VersionQuery, *, caller: Caller
-) -> Page[VersionRow]:
-    """A page of the versions that match and that the caller may see."""
-    found = select.select_versions(query, visible_to=caller)
-    order = select.VERSION_ORDER
-    return pages.read_page(
-        session, found, asked=query, caller=caller, order=order, as_row=rows.version_row
-    )
+for _listing in LISTINGS.values():
+    add_list(_listing)
+for _name in ("versions", "uses", "deployments", "owners"):
+    add_list_below_model(LISTINGS[_name])
+for _kind in below.LEADING:
+    add_models_of(_kind)

@@ -4,21 +4,22 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
 from fastapi import Depends, Request, Response
-from pydantic import BaseModel
 from sqlmodel import Session
 
-from schemas.catalog import Page, Paging
-from service.access.policy import Caller
+from schemas.catalog import Page
+from schemas.queries import ListQuery
+from service.catalog.counts import counted
+from service.catalog.listings import Listing, Selection
+from service.catalog.sorting import after
 from service.errors import BadRequest
 
 PURPOSE: Final = b"model-catalog page token"
 NOW: Final = sa.select(sa.func.now())
-Row = TypeVar("Row", bound=BaseModel)
 
 
 class PageTokenRefused(BadRequest):
@@ -62,35 +63,34 @@ class Pages:
         self.pager: Pager = request.app.state.pager
         self.request, self.response = request, response
 
-    def read_page(  # everything that a page depends on
-        self,
-        session: Session,
-        rows: sa.Select[Any],
-        *,
-        asked: Paging,
-        caller: Caller,
-        order: Sequence[sa.ColumnElement[Any]],
-        as_row: Callable[[sa.RowMapping], Row],
-    ) -> Page[Row]:
-        """One page of a list, and the token of the next."""
-        bound, size = _bound(asked, caller), int(asked.page_size)
+    def read_page(
+        self, session: Session, found: Selection, *, asked: ListQuery, listing: Listing
+    ) -> Page[Any]:
+        """One page of a list, the token of the next, and what is counted of all that matches."""
+        bound, size = _bound(asked, found, path=self.request.url.path), int(asked.page_size)
+        rows = found.rows
         if asked.page_token is not None:
-            after = zip(order, self.pager.read(asked.page_token, bound), strict=True)
-            last = [sa.cast(value, column.type) for column, value in after]
-            rows = rows.where(sa.tuple_(*order) > sa.tuple_(*last))
-        keys = [column.label(f"key_{n}") for n, column in enumerate(order)]
-        query = rows.add_columns(*keys, sa.func.now().label("as_of")).limit(size + 1)
-        found = session.execute(query).mappings().all()
-        token = None
-        if len(found) > size:
-            reached = [str(found[size - 1][f"key_{n}"]) for n in range(len(keys))]
-            token = self.pager.sign(reached, bound)
-            self.response.headers["Link"] = f'<{self._address(token)}>; rel="next"'
-        return Page[Row](
-            as_of=found[0]["as_of"] if found else session.execute(NOW).scalar_one(),
-            items=tuple(as_row(row) for row in found[:size]),
-            next_page_token=token,
+            rows = rows.where(after(found.keys, self.pager.read(asked.page_token, bound)))
+        keys = [key.written.label(f"key_{n}") for n, key in enumerate(found.keys)]
+        query = rows.add_columns(*keys, sa.func.now().label("now")).limit(size + 1)
+        read = session.execute(query).mappings().all()
+        now = read[0]["now"] if read else session.execute(NOW).scalar_one()
+        return listing.page(
+            as_of=asked.as_of or now,
+            items=tuple(listing.as_row(row) for row in read[:size]),
+            next_page_token=self._next(read, size, bound=bound, keys=len(keys)),
+            **counted(session, found, asked=asked),
         )
+
+    def _next(
+        self, read: Sequence[sa.RowMapping], size: int, *, bound: str, keys: int
+    ) -> str | None:
+        """The token of the next page, if there is one."""
+        if len(read) <= size:
+            return None
+        token = self.pager.sign([read[size - 1][f"key_{n}"] for n in range(keys)], bound)
+        self.response.headers["Link"] = f'<{self._address(token)}>; rel="next"'
+        return token
 
     def _address(self, token: str) -> str:
         """Relative: no host name that a client sent is repeated."""
@@ -98,10 +98,14 @@ class Pages:
         return f"{there.path}?{there.query}"
 
 
-def _bound(asked: Paging, caller: Caller) -> str:
-    """What a token is good for: one list, one set of filters, one caller."""
-    stated = asked.model_dump(mode="json", exclude={"page_token", "page_size"}, exclude_none=True)
-    text = json.dumps([type(asked).__name__, stated, caller.id], sort_keys=True)
+def _bound(asked: ListQuery, found: Selection, *, path: str) -> str:
+    """What a token is good for: one list, one set of filters, one order, one caller.
+
+    And one spelling of what is searched: a new word in the catalog may change what it means.
+    """
+    apart = {"page_token", "page_size", "count", "facet"}
+    stated = asked.model_dump(mode="json", exclude=apart, exclude_none=True)
+    text = json.dumps([path, stated, found.search, found.view.caller.id], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

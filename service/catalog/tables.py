@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field
 
 from schemas.identifiers import Kind
@@ -102,3 +102,27 @@ class SubjectRow(Table, table=True):
             index=True,
         ),
     )
+
+
+class IndexCard(Table, table=True):
+    """How lists find an entry: where it stands, by which words, what facets count.
+
+    Derived by triggers (`service/catalog/cards.py`); a merged entry has none.
+    """
+
+    __tablename__ = "index_card"
+    __table_args__: Any = (
+        sa.Index(None, "kind", "sort_key", "id"),
+        sa.Index(None, "kind", "namespace", "sort_key", "id"),
+        sa.Index(None, "kind", "namespace", "facets"),
+        sa.Index(None, "words", postgresql_using="gin"),
+        sa.Index(None, "names", postgresql_using="gin", postgresql_ops={"names": "gin_trgm_ops"}),
+    )
+
+    id: UUID = Field(foreign_key="entry.id", primary_key=True)
+    kind: str
+    namespace: str | None = None
+    sort_key: str = Field(sa_type=sa.Text(collation="C"))
+    words: str = Field(sa_type=TSVECTOR)
+    names: str = Field(sa_type=sa.Text)
+    facets: str | None = Field(default=None, sa_type=sa.Text(collation="C"))  # None: too long

@@ -1,81 +1,90 @@
-"""Streams a list as CSV: the rows of the list's own query, a thousand a chunk."""
+"""Writes an export as CSV: PostgreSQL writes the records, the service hands them on."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
-import anyio
+import psycopg
 import sqlalchemy as sa
-from fastapi.responses import StreamingResponse
+from psycopg.abc import Buffer
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
-from starlette.concurrency import run_in_threadpool
-from starlette.types import Send
 
-from schemas.catalog import ModelRow, VersionRow
-from schemas.columns import Column
-from service.catalog.select import one_snapshot
-from service.exports.cells import cell, quoted
-from service.exports.record import values
+from service.exports.cells import quoted
+from service.exports.export import Export, read_records
+from service.exports.stream import CHUNK, Chunks, in_chunks
 
-CHUNK: Final = 1_000
 BOM: Final = "\ufeff"
-EXPORT_TIMEOUT: Final = "SET LOCAL statement_timeout = '10min'"
+COPY: Final = (b"COPY (", b") TO STDOUT (FORMAT csv, FORCE_QUOTE *, ENCODING 'UTF8')")
+END: Final = b"\r\n"  # of a record; COPY ends it with LF
 
 
-class CsvResponse(StreamingResponse):
-    """Ends its query, however the transfer ends: also when the client hangs up."""
-
-    def __init__(self, query: sa.MappingResult, chunks: Iterator[bytes], **options: Any) -> None:
-        """Stream chunks that are read from a query."""
-        super().__init__(chunks, **options)
-        self.query = query
-
-    async def stream_response(self, send: Send) -> None:
-        """Send the chunks."""
-        try:
-            await super().stream_response(send)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await run_in_threadpool(self.query.close)
+def csv_chunks(session: Session, export: Export, *, raw: bool) -> Chunks:
+    """Every record; the first chunk comes with the first rows."""
+    if export.cells is None:
+        records = read_records(session, export, raw=raw)
+        yield from in_chunks(map(str.encode, map(quoted, records)), before=head(export).encode())
+    else:
+        yield from _copied(session, export.cells(raw), before=head(export).encode())
 
 
-def stream_csv(  # everything that an export depends on
-    session: Session,
-    rows: sa.Select[Any],
-    *,
-    name: str,
-    columns: tuple[Column, ...],
-    as_row: Callable[[sa.RowMapping], ModelRow | VersionRow],
-    dialect: str,
-) -> CsvResponse:
-    """Answer every matching row; a query that fails is an error, not a cut file."""
-    one_snapshot(session)
-    session.execute(sa.text(EXPORT_TIMEOUT))
-    as_of: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
-    found = session.execute(rows, execution_options={"yield_per": CHUNK}).mappings()
-    chunks = _chunks(found, columns, as_row=as_row, as_of=as_of, dialect=dialect)
-    filename = f"{name}_{as_of:%Y-%m-%dT%H%M%SZ}.csv"
-    return CsvResponse(
-        found,
-        chunks,
-        media_type="text/csv; charset=utf-8; header=present",
-        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
-    )
+def _copied(session: Session, rows: sa.Select[Any], *, before: bytes) -> Chunks:
+    """What `COPY` sends, together as chunks, its ends of records as RFC 4180 has them."""
+    waiting: list[Buffer] = [before.removesuffix(END)]
+    length = 0
+    with closing(copy_out(session, rows)) as lines:
+        for line in lines:
+            waiting.append(line[:-1])
+            length += len(line)
+            if length >= CHUNK:
+                yield END.join((*waiting, b""))
+                waiting, length = [], 0
+    if waiting:
+        yield END.join((*waiting, b""))
 
 
-def _chunks(
-    found: sa.MappingResult,
-    columns: tuple[Column, ...],
-    *,
-    as_row: Callable[[sa.RowMapping], ModelRow | VersionRow],
-    as_of: datetime,
-    dialect: str,
-) -> Iterator[bytes]:
-    raw = dialect == "raw"
-    head = quoted([column.name for column in columns])
-    yield ((BOM if dialect == "excel" else "") + head).encode()
-    for partition in found.partitions(CHUNK):
-        records = (values(columns, as_row(row), as_of=as_of) for row in partition)
-        yield "".join(
-            quoted([cell(value, raw=raw) for value in record]) for record in records
-        ).encode()
+def head(export: Export) -> str:
+    """The names of the columns."""
+    return quoted([column.name for column in export.columns])
+
+
+def copy_out(session: Session, rows: sa.Select[Any]) -> Generator[Buffer, None, None]:
+    """The rows as `COPY` sends them: one line each, every field quoted.
+
+    `COPY` takes no parameters, so psycopg writes them into the statement. Closing the iterator
+    cancels the query.
+    """
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
+    statement, values = _spelled(connection, rows)
+    with (
+        _as_sqlalchemy(),
+        psycopg.ClientCursor(driver) as cursor,
+        cursor.copy(statement.encode().join(COPY), values) as lines,
+    ):
+        yield from lines
+
+
+def _spelled(connection: sa.Connection, rows: sa.Select[Any]) -> tuple[str, dict[str, Any]]:
+    """The statement and its values as the driver takes them."""
+    dialect = connection.dialect
+    compiled: Any = rows.compile(dialect=dialect)
+    state = compiled.construct_expanded_state()
+    processors = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for bind, name in compiled.bind_names.items()
+    } | dict(state.processors)
+    values = {
+        name: process(value) if (process := processors.get(name)) else value
+        for name, value in state.parameters.items()
+    }
+    return state.statement, values
+
+
+@contextmanager
+def _as_sqlalchemy() -> Iterator[None]:
+    """The driver's failures in the words that all others come in."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError("COPY", None, error) from error

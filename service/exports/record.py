@@ -1,69 +1,244 @@
-"""A row of a list as the values of its CSV record: the same members that its JSON has."""
+"""A row of a list as the cells of its columns, in the list's own statement."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
-from schemas.catalog import ModelRow, VersionRow
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
 from schemas.columns import Column
-from service.exports.cells import NotStated
+from schemas.filters import filterable
+from schemas.identifiers import Kind
+from service.catalog.listings import Listing, Selection
+from service.catalog.typed import link_facts, reference_columns
+from service.catalog.view import SUBJECT, View, bears_name
+from service.exports.cells import cell
+from service.exports.statement import (
+    EMPTY,
+    NOT_STATED,
+    WRITTEN,
+    Cells,
+    Text,
+    Value,
+    as_text,
+    constant,
+    flag,
+    item,
+    joined,
+    moment,
+    narrowed,
+)
+
+COMMITS: Final = frozenset({"source_commit", "head_commit", "commit"})
+ROLES: Final = {"owner": "accountable", "developers": "developer"}
+NAMES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {  # what an item shows of a link
+    "owners": ("owner", ()),
+    "repositories": ("repository", ("role",)),
+    "datasets": ("dataset", ("role", "digest")),
+    "members": ("", ()),
+}
 
 
-def values(
-    columns: tuple[Column, ...], row: ModelRow | VersionRow, *, as_of: datetime
-) -> Iterator[Any]:
-    """A list's row as the values of its columns."""
-    beside = _beside(row) | {"as_of": as_of}
-    facts = row.facts | _owners(row.facts)
-    for column in columns:
+def select_cells(
+    listing: Listing, found: Selection, *, as_of: datetime, raw: bool, whole: bool
+) -> sa.Select[Any]:
+    """The selection with its columns' cells instead of its members: same rows, same order.
+
+    `whole` gathers what stands in other tables once for all of it, instead of row by row.
+    """
+    record = _Record(listing, found, whole=whole, raw=raw)
+    shown = [
+        constant(cell(as_of)) if column.name == "as_of" else record.cell(column)
+        for column in listing.columns
+    ]
+    rows = found.rows.with_only_columns(*(text.label(f"c{n}") for n, text in enumerate(shown)))
+    for table, condition in record.beside:
+        rows = rows.outerjoin(table, condition)
+    return rows
+
+
+class _Record:
+    """The cells of one list; collects the tables that they need beside those of the selection."""
+
+    def __init__(self, listing: Listing, found: Selection, *, whole: bool, raw: bool) -> None:
+        self.kind, self.view, self.whole = listing.kind, found.view, whole
+        self.cells = Cells(raw=raw)
+        self.row = found.rows.selected_columns
+        self.typed, self.entry = found.view.typed, found.view.entry
+        self.beside: list[tuple[sa.FromClause, sa.ColumnElement[bool]]] = []
+        self.linked = self._linked([c for c in listing.columns if c.fact in link_facts(self.kind)])
+
+    def cell(self, column: Column) -> Text:
+        """One column's cell."""
+        own = self.kind.value
         if column.fact:
-            yield _shown(column.name, facts.get(column.name, NotStated))
+            return self._fact(column)
+        if column.name == f"{own}_id":
+            return as_text(self.entry.c.id)
+        if column.name == own:
+            return self._named()
+        return BESIDE[column.name](self)
+
+    def _named(self) -> Text:
+        if self.kind is Kind.VERSION:
+            return self._known(self.typed.c.number, constant("v") + self.typed.c.number)
+        name: Value = self.entry.c.natural_key
+        if self.kind is not Kind.MODEL:
+            name = sa.func.coalesce(name, self._label(self.entry.c.id, "own"))
+        return self.known(name)
+
+    def known(self, name: Value) -> Text:
+        """A name that the catalog may not know."""
+        return self._known(name, self.cells.words(name))
+
+    @staticmethod
+    def _known(value: Value, written: Text) -> Text:
+        return sa.case((value.is_not(None), written), else_=NOT_STATED)
+
+    def _fact(self, column: Column) -> Text:
+        """A value, else `unknown`, a choice, or empty because it is stated so: most first."""
+        fact, state = column.fact, self.typed.c
+        unknown = (~state.provenance.has_key(constant(fact)), NOT_STATED)
+        choice = (
+            state.narrowed.has_key(constant(fact)),
+            narrowed(state.narrowed[constant(fact)]),
+        )
+        if fact in link_facts(self.kind):
+            gathered = self.linked.c[column.name]
+            shown = (gathered.is_not(None), self.cells.words(gathered))
+        elif fact in reference_columns(self.kind):
+            target = self.typed.c[reference_columns(self.kind)[fact]]
+            label = self._label(target, fact)
+            shown = (label.is_not(None), self.cells.words(label))
         else:
-            yield beside[column.name]
+            value = self.typed.c[fact]
+            shown = (value.is_not(None), self._value(fact, value))
+        return sa.case(shown, unknown, choice, else_=EMPTY)
 
+    def _value(self, fact: str, value: Value) -> Text:
+        if fact in COMMITS:
+            return constant("git:") + value
+        if isinstance(value.type, JSONB):
+            return self.cells.document(value)
+        field = filterable(self.kind).get(fact)
+        if field and field.choices and all(cell(choice) == choice for choice in field.choices):
+            return value  # nothing else can stand there, and nothing of it runs
+        written = WRITTEN.get(type(value.type))
+        return self.cells.words(value) if written is None else written(value)
 
-def _beside(row: ModelRow | VersionRow) -> dict[str, Any]:
-    shared = {
-        "sources": row.sources,
-        "conflicts": row.conflicts,
-        "stub": row.stub,
-        "first_seen_at": row.first_seen_at,
-        "last_changed_at": row.last_changed_at,
-        "gone_since": row.gone_since,
-    }
-    if isinstance(row, ModelRow):
-        newest = f"v{row.newest_version}" if row.newest_version else None
-        return shared | {
-            "model_id": row.id, "model": row.name,
-            "versions": row.versions, "newest_version": newest,
-        }  # fmt: skip
-    number = f"v{row.number}" if row.number else NotStated
-    return shared | {
-        "model_id": row.model_id, "model": row.model, "version": number, "version_id": row.id,
-    }  # fmt: skip
+    def _label(self, target: Value, name: str) -> Text:
+        """What another entry is called; a table of its own, so that it is looked up once."""
+        label = (
+            sa.select(SUBJECT.c.value.label("value"))
+            .where(SUBJECT.c.entry_id == target)
+            .order_by(SUBJECT.c.id)
+            .limit(1)
+            .lateral(f"{name}_label")
+        )
+        self.beside.append((label, sa.true()))
+        return label.c.value
 
-
-def _owners(facts: Mapping[str, Any]) -> dict[str, Any]:
-    if "owners" not in facts:
-        return {}
-    by_role: dict[str, list[str]] = {"accountable": [], "developer": []}
-    for owner in facts["owners"] or ():
-        by_role.setdefault(owner.get("role", "accountable"), []).append(owner["owner"]["value"])
-    return {"owner": by_role["accountable"], "developers": by_role["developer"]}
-
-
-def _shown(name: str, value: Any) -> Any:
-    if name == "datasets" and isinstance(value, list):
-        return [
-            " ".join(
-                str(part)
-                for part in (link["dataset"]["value"], link.get("role"), link.get("digest"))
-                if part
-            )
-            for link in value
+    def _linked(self, columns: list[Column]) -> Any:
+        """What the entries link to, a text for each column."""
+        if not columns:
+            return None
+        link, facts = self.view.link, frozenset(column.fact for column in columns)
+        shown = _shown(link, facts)
+        texts: list[Any] = [
+            joined(shown, where=_belongs(link, column)).label(column.name) for column in columns
         ]
-    if name == "source_commit" and isinstance(value, str):
-        return f"git:{value}"
-    if name.endswith("_at") and isinstance(value, str):
-        return datetime.fromisoformat(value)
-    return value
+        rows = sa.select(*texts).where(link.c.field.in_([constant(fact) for fact in facts]))
+        return self._gathered(rows, link.c.entry_id, name="linked")
+
+    @cached_property
+    def counted(self) -> Any:
+        """How many versions a model has, and the newest of them."""
+        return self._gathered(*_versions(self.view), name="counted")
+
+    def _gathered(self, rows: sa.Select[Any], of: Value, *, name: str) -> Any:
+        if self.whole:
+            table: Any = rows.add_columns(of.label("of")).group_by(of).subquery(name)
+            self.beside.append((table, table.c.of == self.entry.c.id))
+        else:
+            table = rows.where(of == self.entry.c.id).lateral(name)
+            self.beside.append((table, sa.true()))
+        return table
+
+
+def _shown(link: sa.FromClause, facts: frozenset[str]) -> Text:
+    """What a cell shows of a link: one expression for all of them, so that one sort serves all."""
+    texts = {}
+    for fact in sorted(facts):
+        member, more = NAMES[fact]
+        named = link.c.attributes[member] if member else link.c.attributes
+        parts = (link.c.attributes[name].astext for name in more)
+        texts[fact] = sa.func.concat_ws(constant(" "), named["value"].astext, *parts)
+    return item(sa.case(*((link.c.field == constant(fact), text) for fact, text in texts.items())))
+
+
+def _belongs(link: sa.FromClause, column: Column) -> sa.ColumnElement[bool]:
+    """Is a link one that a column shows?"""
+    here = link.c.field == constant(column.fact)
+    role = ROLES.get(column.name)
+    return here if role is None else sa.and_(here, link.c.role == constant(role))
+
+
+def _versions(view: View) -> tuple[sa.Select[Any], Value]:
+    """A model's live versions, as its list counts them (`service.catalog.select`)."""
+    child, below = view.entry.alias("child"), view.of(Kind.VERSION).alias("below")
+    ordered = aggregate_order_by(below.c.number, below.c.number_key.desc().nulls_last(), below.c.id)
+    newest = sa.type_coerce(sa.func.array_agg(ordered), sa.ARRAY(sa.Text))[1]
+    rows = (
+        sa.select(sa.func.count().label("versions"), newest.label("newest_version"))
+        .select_from(below.join(child, child.c.id == below.c.id))
+        .where(child.c.gone_since.is_(None), bears_name(child))
+        .where(view.visible(child, kind=Kind.VERSION))
+    )
+    return rows, below.c.model_id
+
+
+def _sources(record: _Record) -> Text:
+    """Who says something about it: mostly one."""
+    said, cells = record.typed.c.statements, record.cells
+    each = sa.func.jsonb_array_elements(said).table_valued(sa.column("value", JSONB))
+    each = each.render_derived()
+    every = (
+        sa.select(item(each.c.value["source"].astext).label("item")).select_from(each).distinct()
+    )
+    one = said[0]["source"].astext
+    return sa.case(
+        (sa.func.jsonb_array_length(said) == constant(1), cells.words(one)),
+        else_=cells.together(every),
+    )
+
+
+def _conflicts(record: _Record) -> Text:
+    """Mostly none."""
+    fields = record.typed.c.conflicts
+    none = sa.func.jsonb_array_length(fields) == constant(0)
+    return sa.case((none, EMPTY), else_=record.cells.items(fields))
+
+
+def _uuid(name: str, record: _Record) -> Text:
+    value = record.row[name]
+    return sa.case((value.is_not(None), as_text(value)), else_=NOT_STATED)
+
+
+BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
+    "model": lambda record: record.known(record.row["model"]),
+    "model_id": partial(_uuid, "model_id"),
+    "version": lambda record: record.known(record.row["version"]),
+    "version_id": partial(_uuid, "version_id"),
+    "versions": lambda record: as_text(sa.func.coalesce(record.counted.c.versions, constant(0))),
+    "newest_version": lambda record: sa.func.coalesce(
+        constant("v") + record.counted.c.newest_version, EMPTY
+    ),
+    "sources": _sources,
+    "conflicts": _conflicts,
+    "stub": lambda record: flag(record.entry.c.stub),
+    "first_seen_at": lambda record: moment(record.entry.c.first_seen_at),
+    "last_changed_at": lambda record: moment(record.entry.c.last_changed_at),
+    "gone_since": lambda record: sa.func.coalesce(moment(record.entry.c.gone_since), EMPTY),
+}

@@ -69,7 +69,8 @@ def _read(session: Session, chosen: sa.ColumnElement[bool]) -> list[SourceState]
     ).all()
     scopes: dict[int, list[ScopeState]] = {}
     found = session.execute(
-        sa.select(scope)
+        sa.select(scope, *standing())
+        .join(source, source.c.id == scope.c.source_id)
         .where(scope.c.source_id.in_([row.id for row in rows]))
         .order_by(scope.c.name)
     )
@@ -84,10 +85,25 @@ def _read(session: Session, chosen: sa.ColumnElement[bool]) -> list[SourceState]
     ]
 
 
+def standing() -> tuple[sa.ColumnElement[Any], ...]:
+    """Of a scope beside its source: the last complete harvest, the next one, whether it is late."""
+    last = sa.func.greatest(scope.c.full_closed_at, scope.c.delta_closed_at)
+    interval = sa.func.make_interval(0, 0, 0, 0, 0, 0, source.c.expected_interval_seconds)
+    late = sa.func.coalesce(last + 2 * interval < sa.func.now(), sa.false())
+    return (
+        last.label("last_complete_at"),
+        (last + interval).label("due_at"),
+        sa.and_(source.c.enabled, late).label("late"),
+    )
+
+
 def _scope(row: Any) -> ScopeState:
     return ScopeState(
         scope=row["name"],
         full_cursor=row["full_cursor"],
         delta_cursor=row["delta_cursor"],
-        last_complete_at=row["full_closed_at"] or row["delta_closed_at"],
+        last_complete_at=row["last_complete_at"],
+        last_full_at=row["full_closed_at"],
+        due_at=row["due_at"],
+        late=row["late"],
     )

@@ -18,7 +18,7 @@ from service.ingest.batch import Item
 from service.ingest.harvests import OpenedHarvest
 from service.ingest.sources import SourceFacts
 from service.ingest.tables import QuarantineRow
-from service.recordset import recordset
+from service.recordset import among, recordset
 
 LONGEST_PAYLOAD: Final = 65_536
 MOMENTARY: Final = {"observed_at", "evidence", "marker"}  # another each time it is harvested
@@ -55,9 +55,9 @@ def keep(
 
 def settle(session: Session, source: SourceFacts, *, items: Iterable[Item]) -> None:
     """A good observation settles what was refused about the same subject."""
-    subjects = sorted({subject_text(item.subject) or "" for item in items})
+    subjects = {subject_text(item.subject) or "" for item in items}
     if subjects:
-        session.execute(_settled(source).where(table.c.subject.in_(subjects)))
+        session.execute(_settled(source).where(among(table.c.subject, subjects)))
 
 
 def hold_back(

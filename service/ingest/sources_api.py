@@ -1,7 +1,7 @@
-"""Routes of sources: declaring, reading, and the harvests of each."""
+"""Routes of sources: declaring and reading them."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -9,7 +9,7 @@ from schemas.sources import SourceSettings, SourceState
 from service.access.policy import Caller
 from service.db import ReadSession, Store
 from service.errors import BadRequest, InsufficientScope, problems
-from service.ingest import declare, listing
+from service.ingest import declare
 from service.ingest.api import DryRun
 from service.ingest.sources import SourceNotFound
 from service.routing import CatalogRoute, Requester, Trace, policy
@@ -56,21 +56,6 @@ def put_source(
     by = caller.actor
     work = partial(declare.declare_source, asked=asked, actor=by, request=trace)
     return store.transact(work)
-
-
-@router.get("/sources/{source}/harvests", responses=problems(SourceNotFound))
-@policy("sources:own")
-def list_harvests(caller: Requester, source: str, session: ReadSession) -> list[dict[str, Any]]:
-    """The newest harvests of a source, with their reports."""
-    check_own(caller, source)
-    return listing.list_harvests(session, source)
-
-
-@router.get("/quarantine")
-@policy("quarantine:read")
-def list_quarantine(caller: Requester, session: ReadSession) -> list[dict[str, Any]]:
-    """Refused records and held-back harvests that nobody has settled."""
-    return listing.list_quarantine(session)
 
 
 def check_own(caller: Caller, source: str) -> None:

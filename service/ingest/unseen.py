@@ -88,6 +88,8 @@ def settle_unseen(
     if full:
         _note_missing(session, opened, missing=missing, overdue=overdue)
         _note_seen(session, opened)
+    else:
+        _note_new(session, opened)
     written = _project(session, entries, opened=opened, cause=cause)
     return Unseen(written, len(found.missing), len(found.retiring) if held else 0)
 
@@ -217,6 +219,19 @@ def _note_seen(session: Session, opened: OpenedHarvest) -> None:
         .values(scope_id=opened.scope_id)
     )
     session.execute(sa.delete(absent).where(*_missed_before(opened)))
+
+
+def _note_new(session: Session, opened: OpenedHarvest) -> None:
+    """What a delta harvest was the first to show belongs to its scope, which may ask for it."""
+    session.execute(
+        sa.update(sighting)
+        .where(
+            sighting.c.source_id == opened.source.id,
+            sighting.c.scope_id.is_(None),
+            _was_seen(sighting, opened),
+        )
+        .values(scope_id=opened.scope_id)
+    )
 
 
 def _shown_again(session: Session, opened: OpenedHarvest) -> set[int]:

@@ -1,7 +1,6 @@
 """The change feed: what changed, in an order that loses nothing under concurrent writers."""
 
-import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,16 +9,15 @@ from pydantic import AfterValidator, Field
 from sqlmodel import Session
 
 from schemas.catalog import PageSize, Several
-from schemas.strict import LARGEST_COUNT, Closed, instant_text
+from schemas.details import ChangePage
+from schemas.strict import LARGEST_COUNT, Closed
 from service.access.policy import Caller
 from service.catalog.select import entry, visible
 from service.db import ReadSession
-from service.ledger.tables import ChangeRow
+from service.ledger.feed import as_change, change, cursor_of, select_feed
 from service.routing import CatalogRoute, Requester, policy
 
 router = APIRouter(prefix="/api/v1", tags=["changes"], route_class=CatalogRoute)
-change = ChangeRow.__table__
-SETTLED: Final = sa.text("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
 def _within_bounds(cursor: str) -> str:
@@ -31,12 +29,17 @@ def _within_bounds(cursor: str) -> str:
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,19}-[0-9]{1,19}$"), AfterValidator(_within_bounds)]
 
 
-class ChangeQuery(Closed):
-    """From where on, about what, and how many. The cursor is opaque; begin without it."""
+class ChangeFilters(Closed):
+    """From where on, and about what. The cursor is opaque; begin without it."""
 
     since: Cursor = "0-0"
     kind: Several | None = None
     entry: UUID | None = None
+
+
+class ChangeQuery(ChangeFilters):
+    """All query parameters of the feed."""
+
     page_size: PageSize = "100"
 
 
@@ -44,31 +47,28 @@ class ChangeQuery(Closed):
 @policy("ledger:read")
 def list_changes(
     caller: Requester, query: Annotated[ChangeQuery, Query()], session: ReadSession
-) -> dict[str, Any]:
+) -> ChangePage:
     """What changed since a cursor, of entries that the caller may see; admins see the rest too."""
     return read_changes(session, caller, asked=query)
 
 
-def read_changes(session: Session, caller: Caller, *, asked: ChangeQuery) -> dict[str, Any]:
-    """Below the oldest running transaction: ids alone are not in commit order."""
-    place = sa.tuple_(change.c.xid, change.c.id)
-    rows = session.execute(
-        sa.select(*change.c["id", "xid", "recorded_at", "canon"])
+def read_changes(session: Session, caller: Caller, *, asked: ChangeQuery) -> ChangePage:
+    """A part of the feed, and the cursor to go on with."""
+    chosen = select_changes(caller, asked).limit(int(asked.page_size))
+    rows = session.execute(chosen).mappings().all()
+    return ChangePage(
+        items=tuple(as_change(row) for row in rows),
+        next=cursor_of(rows[-1]) if rows else asked.since,
+    )
+
+
+def select_changes(caller: Caller, asked: ChangeFilters) -> sa.Select[Any]:
+    """All that follows a cursor, as far as the caller may see it."""
+    return (
+        select_feed(asked.since)
         .outerjoin_from(change, entry, entry.c.id == change.c.entry_id)
-        .where(
-            change.c.xid < SETTLED,
-            place > sa.tuple_(*(sa.cast(part, sa.BigInteger) for part in asked.since.split("-"))),
-            *_shown(caller),
-            *_wanted(asked),
-        )
-        .order_by(change.c.xid, change.c.id)
-        .limit(int(asked.page_size))
-    ).all()
-    items = [
-        {"id": r.id, "recorded_at": instant_text(r.recorded_at), **json.loads(r.canon)}
-        for r in rows
-    ]
-    return {"items": items, "next": f"{rows[-1].xid}-{rows[-1].id}" if rows else asked.since}
+        .where(*_shown(caller), *_wanted(asked))
+    )
 
 
 def _shown(caller: Caller) -> list[sa.ColumnElement[bool]]:
@@ -78,7 +78,7 @@ def _shown(caller: Caller) -> list[sa.ColumnElement[bool]]:
     return [entry.c.id.is_not(None), visible(caller)]
 
 
-def _wanted(asked: ChangeQuery) -> list[sa.ColumnElement[bool]]:
+def _wanted(asked: ChangeFilters) -> list[sa.ColumnElement[bool]]:
     wanted: list[sa.ColumnElement[bool]] = []
     if asked.kind is not None:
         wanted.append(change.c.kind.in_(asked.kind))

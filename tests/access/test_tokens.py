@@ -245,7 +245,7 @@ def test_token_in_address(service: Service) -> None:
             assert text not in answer.text
     assert [event["code"] for event in said if event["event"] == "refused"] == ["bad_request"] * 7
     assert text[14:46] not in json.dumps(said)
-    assert service.ask("GET", f"models?source={text[:-1]}", text).status_code == 200
+    assert service.ask("GET", f"models?name={text[:-1]}", text).status_code == 200
 
 
 def test_token_use_noted(service: Service, statements: Statements) -> None:

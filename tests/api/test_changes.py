@@ -1,10 +1,13 @@
 """The change feed: nothing is lost, whoever commits when."""
 
+import csv
+import json
 import threading
 
 import sqlalchemy as sa
 
 from service.db import Database
+from tests.docs.tables import documented, section
 from tests.support.catalog import make_source, model, post, version
 from tests.support.http import Service, wait_for_feed
 
@@ -94,3 +97,31 @@ def test_changes_concurrent_writers(service: Service, database: Database) -> Non
     assert len([change for change in again if change["op"] == "create"]) == 20
     assert len(seen) == len(set(seen))
     assert seen == [change["id"] for change in again]
+
+
+def test_changes_exported(service: Service, database: Database) -> None:
+    """The feed as a file holds the same rows; each has the cursor that goes on after it."""
+    source = make_source(database)
+    post(database, source, model(description='=1+1 "x"', tags=["a"]), version(1))
+    post(database, source, model(at="2026-11-21T00:00:00Z", description="B", tags=["a"]))
+    wait_for_feed(database)
+    feed = service.get("changes", page_size="1000")
+    lines = service.ask("GET", "changes.jsonl", service.reader)
+    table = service.ask("GET", "changes.csv", service.reader)
+    records = list(csv.DictReader(table.text.splitlines()))
+    second = service.ask("GET", f"changes.jsonl?since={feed['items'][1]['cursor']}", service.reader)
+
+    assert [json.loads(line) for line in lines.text.splitlines()] == feed["items"]
+    assert feed["items"][-1]["cursor"] == feed["next"]
+    assert [json.loads(line) for line in second.text.splitlines()] == feed["items"][2:]
+    assert list(records[0]) == documented(section("columns.md", "changes"))
+    assert [record["cursor"] for record in records] == [one["cursor"] for one in feed["items"]]
+    changed = next(record for record in records if record["field"] == "description")
+    assert (changed["old"], changed["new"]) == ('\'=1+1 "x"', "B")
+    assert (changed["actor"], changed["source"]) == ("mlflow-prod", "mlflow-prod")
+    created = next(record for record in records if record["op"] == "create")
+    assert json.loads(created["new"])["tags"] == ["a"]
+    elsewhere = service.token(namespaces=["wholesale"])
+    assert service.ask("GET", "changes.jsonl", elsewhere).text == ""
+    assert service.ask("GET", "changes.csv?since=x", service.reader).status_code == 422
+    assert service.ask("GET", "changes.pdf", service.reader).json()["code"] == "form_unknown"

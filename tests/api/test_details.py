@@ -39,18 +39,20 @@ def test_model_provenance(disputed: Service) -> None:
     strong = {
         "source": "mlflow-prod", "subject": "mlflow:mlflow-prod/default/churn",
         "observed_at": "2026-11-20T12:00:00.000000Z", "evidence": EVIDENCE,
-        "inferred": False,
+        "inferred": False, "precedence": 80,
     }  # fmt: skip
     weak = {
         "source": "mlflow-other", "subject": "mlflow:mlflow-other/default/churn",
         "observed_at": "2026-11-21T00:00:00.000000Z", "evidence": None, "inferred": False,
+        "precedence": 40,
     }  # fmt: skip
     assert said["description"] == strong | {
         "value": "strong", "confirmed_at": strong["observed_at"], "conflict": True,
-        "contenders": [weak | {"value": "weak"}],
+        "rule": "top", "contenders": [weak | {"value": "weak"}],
     }  # fmt: skip
     assert found["conflicts"] == ["description", "lifecycle"]
     assert said["tags"]["value"] == ["a", "b", "c"]
+    assert said["tags"]["rule"] == "union"
     assert [one["value"] for one in said["tags"]["contenders"]] == [["c"]]
     assert (said["license"]["value"], said["license"]["contenders"]) == (None, [])
     assert said["model_class"]["value"] == {"one_of": ["agentic", "generative"]}

@@ -29,6 +29,7 @@ SLICES: Final = {  # slice → slices whose logic its own logic may use
     "ingest": {"catalog", "risk"},
     "exports": {"catalog", "risk"},
     "hooks": {"ingest"},
+    "people": {"catalog", "exports", "ingest"},
 }
 
 

@@ -79,7 +79,7 @@ def test_exit_not_allowed(ask: Command, token: str, said: str) -> None:
     [
         (["show", "retail/nothing"], Exit.NOT_FOUND, "No model that you may see has this name."),
         (["source", "show", "nowhere"], Exit.NOT_FOUND, "`model-catalog source list`"),
-        (["source", "show", "../tokens"], Exit.NOT_FOUND, "There is nothing here"),
+        (["source", "show", "../tokens"], Exit.NOT_FOUND, "No source has this name"),
         (["token", "revoke", "Unknown1"], Exit.NOT_FOUND, "`model-catalog token list`"),
         (["token", "revoke", "Unknown1", "--dry-run"], Exit.NOT_FOUND, "`token list`"),
         (["token", "create", "--role", "boss"], Exit.WRONG_USE, "/role: Input should be"),

@@ -20,8 +20,10 @@ class Asked(NamedTuple):
 
     @property
     def step(self) -> str:
-        """What it is in the ingest protocol: `open`, `sightings`, `observations` and so on."""
+        """What it is in the ingest protocol: `source`, `open`, `sightings` and so on."""
         path = urlsplit(self.path).path
+        if path.rsplit("/", 2)[1] == "sources":
+            return "source"
         if path.endswith("/harvests"):
             return "open"
         return path.replace(":", "/").rsplit("/", 1)[1]

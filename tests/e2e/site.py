@@ -146,13 +146,13 @@ class Site:
         """Harvests of a source as its operator sees them, newest first."""
         answer = self.http.get(f"/sources/{source}/harvests", headers=bearer(self.admin))
         assert answer.is_success, answer.text
-        found: list[Any] = answer.json()
+        found: list[Any] = answer.json()["items"]
         return found
 
     def cursor(self, source: str = "mlflow-prod") -> Any:
-        """Where the next sweep begins."""
+        """Where the next sweep of the registry begins."""
         answer = self.http.get(f"/sources/{source}", headers=bearer(self.admin))
-        (scope,) = answer.json()["scopes"]
+        (scope,) = (s for s in answer.json()["scopes"] if s["scope"].startswith("registry/"))
         return json.loads(scope["full_cursor"]) if scope["full_cursor"] else None
 
     def written(self) -> dict[str, tuple[int, int, int]]:

@@ -1,43 +1,41 @@
-"""The demo, as `make demo ONCE=1` runs it: everything from nothing, by the real commands."""
+"""The demo, as `make demo` runs it: everything from nothing, by the real commands."""
 
 import csv
 import fcntl
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from cli.demo.own_server import Server, find_server
+from tests.e2e.site import Workspace
+from tests.support.mlflow_server import run_mlflow_server
 
 ROOT: Final = Path(__file__).parents[2]
-MODELS: Final = ["basket-ranking", "churn", "demand-forecast", "fraud", "price-elasticity"]
-
-
-def run_demo(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command, where nothing of ours is set."""
-    return subprocess.run(  # noqa: S603  # our own command
-        [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "demo",
-            "--once",
-            "--port",
-            "0",
-            "--folder",
-            str(folder),
-        ],
-        cwd=ROOT,
-        env={name: os.environ[name] for name in ("PATH", "HOME")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+COMMAND: Final = (sys.executable, "-m", "cli.main", "demo")
+NOTES: Final = {  # model → what stands out, as the table says it
+    "credit/affordability": "-",
+    "credit/churn": "-",
+    "credit/credit-score": "-",
+    "retail/basket-ranking": "nobody owns it",
+    "retail/churn": "-",
+    "retail/coupon-uplift": "gone since …",
+    "retail/delivery-time": "replaced: another model has this name now, -",
+    "retail/demand-forecast": "-",
+    "retail/payment-fraud": "-",
+    "retail/price-elasticity": "catalog.lifecycle: …; the nearest is production",
+}
 
 
 @pytest.fixture
@@ -48,24 +46,202 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_demo_once(folder: Path) -> None:
-    """One command makes a catalog of five models from a real MLflow; list and CSV agree."""
-    done = run_demo(folder)
+def variables(**more: str) -> dict[str, str]:
+    """Where nothing of ours is set."""
+    return {name: os.environ[name] for name in ("PATH", "HOME")} | more
+
+
+def run_demo(folder: Path, *asked: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end."""
+    return subprocess.run(  # noqa: S603  # our own command
+        [*COMMAND, "--once", "--port", "0", "--folder", str(folder), *asked],
+        cwd=ROOT, env=variables(**more), capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+@contextmanager
+def demo_running(folder: Path, *asked: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start the command; answers what it said until it waits for Ctrl-C."""
+    with subprocess.Popen(  # noqa: S603  # our own command
+        [*COMMAND, "--folder", str(folder), *asked], cwd=ROOT, env=variables(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            said = ""
+            while "Ctrl-C ends it" not in said and (line := read_line(process)):
+                said += line
+            yield process, said
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def read_line(process: "subprocess.Popen[str]") -> str:
+    """One line of what it says, empty at the end."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def records(file: Path) -> list[dict[str, str]]:
+    """The records of a CSV."""
+    with file.open(newline="", encoding="utf-8") as written:
+        return list(csv.DictReader(written))
+
+
+def test_demo_sample(folder: Path) -> None:
+    """Ten models from two workspaces; what was deleted, renamed and begun anew is told apart.
+
+    The lines to paste work while it runs, a taken port is no obstacle, and Ctrl-C ends it with 0.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with demo_running(folder, "--port", str(port)) as (process, said):
+            assert f"Port {port} is taken: the catalog takes another one." in said
+            lines = re.findall(r"^  (export TOKEN=\w+|curl .*)$", said, re.MULTILINE)
+            token, *questions = lines
+            answers = [ask(f"{token}; {question} -f") for question in questions]
+            process.send_signal(signal.SIGINT)
+            table = process.communicate(timeout=60)[0]
+
+    assert process.returncode == 0
+    assert len(answers) == 3
+    assert [bool(answer) for answer in answers] == [True] * 3
+    assert noted(table) == NOTES
+    models, versions = records(folder / "models.csv"), records(folder / "versions.csv")
+    assert [row["model"] for row in models] == [line.split("\t")[0] for line in table.splitlines()]
+    assert len(versions) == 14
+    churn = [row for row in versions if row["model"] == "retail/churn"]
+    assert [row["aliases"] for row in churn] == ["", "", "champion"]
+    assert {row["framework"] for row in versions if not row["gone_since"]} >= {"sklearn"}
+    assert not (folder / "postgresql" / "postmaster.pid").exists()
+
+
+def ask(line: str) -> str:
+    """What a shell answers to a pasted line."""
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    return done.stdout
+
+
+def noted(table: str) -> dict[str, str]:
+    """The last column of the demo's table by model; days and lists are cut out."""
+    found: dict[str, str] = {}
+    for line in table.splitlines():
+        name, _, _, note = line.split("\t")
+        note = re.sub(r"since \S+", "since …", re.sub(r"(lifecycle:) .*(; the)", r"\1 …\2", note))
+        found[name] = f"{found[name]}, {note}" if name in found else note
+    return found
+
+
+@pytest.fixture
+def own_server(mlflow_template: Path, tmp_path: Path, prepared: None) -> Iterator[Workspace]:
+    """Somebody's server, with a workspace beside the default one."""
+    del prepared
+    with run_mlflow_server(tmp_path, mlflow_template) as server:
+        Workspace(server.uri, "default").create_workspace("team-b")
+        made = Workspace(server.uri, "team-b")
+        made.create_experiment("first")
+        yield made
+
+
+def test_demo_own_server(folder: Path, own_server: Workspace) -> None:
+    """Somebody's own server: all its workspaces, each in a namespace of its name, as CSV."""
+    own_server.create_registered_model("forecast", {"catalog.ownr": "team:x"}, "Units sold.")
+    own_server.create_model_version("forecast", "s3://models/forecast/1")
+    own_server.create_registered_model("ranking", {"catalog.owner": "team:shop"})
+    Workspace(own_server.uri, "default").create_registered_model("churn")
+
+    done = run_demo(folder, "--mlflow", f"{own_server.uri}/")
 
     assert done.returncode == 0, done.stderr
-    listed = [line.split("\t") for line in done.stdout.splitlines()]
-    with (folder / "models.csv").open(newline="", encoding="utf-8") as written:
-        models = list(csv.DictReader(written))
-    with (folder / "versions.csv").open(newline="", encoding="utf-8") as written:
-        versions = list(csv.DictReader(written))
-    assert [row["model"] for row in models] == [f"retail/{name}" for name in MODELS]
-    assert listed == [
-        [row["model"], row["newest_version"].removeprefix("v") or "-", row["description"]]
-        for row in models
+    models = records(folder / "models.csv")
+    assert [(row["model"], row["owner"], row["newest_version"]) for row in models] == [
+        ("default/churn", "unknown", ""),
+        ("team-b/forecast", "unknown", "v1"),
+        ("team-b/ranking", "team:shop", ""),
     ]
-    assert len(versions) == 8
-    assert re.search(r"export TOKEN=mcatp_\w+", done.stderr)
-    assert not (folder / "postgresql" / "postmaster.pid").exists()
+    assert "with workspaces: default, team-b." in done.stderr
+    assert "registry/team-b: complete; 3 seen" in done.stderr
+    assert "the nearest is catalog.owner" in done.stderr
+    assert (folder / "harvests.jsonl").exists()
+
+
+def protected(request: Request) -> Response:
+    """A server that wants a login."""
+    if request.authorization and request.authorization.password == "right":  # noqa: S105  # a test's
+        return Response('{"experiments": []}', content_type="application/json")
+    return Response("Who are you?", 401)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda _: Response("<h1>Welcome</h1>", content_type="text/html"), "cannot be read"),
+        (lambda _: Response("Not here", 404), "cannot be read"),
+        (protected, "MODEL_CATALOG_SECRET_MLFLOW"),
+    ],
+    ids=["a web page", "nothing", "wrong login"],
+)
+def test_demo_no_mlflow(folder: Path, httpserver: HTTPServer, answer: Any, said: str) -> None:
+    """A server that is none, or lets nobody in: 6 and what to look at, before anything starts."""
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(answer)
+    url = httpserver.url_for("/")
+
+    secret = {"MODEL_CATALOG_SECRET_MLFLOW": "me:wrong-one"}
+    done = run_demo(folder, "--mlflow", url, **secret)
+
+    assert (done.returncode, done.stdout) == (6, "")
+    assert said in done.stderr
+    assert "wrong-one" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "postgresql").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"MODEL_CATALOG_SECRET_MLFLOW": "me:right"},
+        {"MLFLOW_TRACKING_USERNAME": "me", "MLFLOW_TRACKING_PASSWORD": "right"},
+    ],
+    ids=["ours", "MLflow's"],
+)
+def test_demo_login(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    """A server that asks for a login gets the credential that is set, and nobody else does."""
+    httpserver.expect_request("/api/2.0/mlflow/experiments/search").respond_with_handler(protected)
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+
+    server = find_server(httpserver.url_for("/"))
+
+    address = httpserver.url_for("").removesuffix("/")
+    assert server == Server(
+        {"uri": address, "workspaces": ["default"]},
+        {"default": "default"},
+        "MLFLOW",
+        {
+            "OUTBOUND_ALLOW": "127.0.0.1/32",
+            "SECRET_MLFLOW": "me:right",
+            "SECRET_MLFLOW_HOST": address.removeprefix("http://"),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("http://127.0.0.1:1", 6, "Is it running, and can this machine reach it?"),
+        ("http://nowhere.invalid", 6, "is --mlflow written right?"),
+        ("mlflow.acme.example", 2, "--mlflow must be an http, https, sqlite or file address"),
+        ("https://me:pass@mlflow.acme.example", 2, "MODEL_CATALOG_SECRET_MLFLOW"),
+    ],
+)
+def test_demo_wrong_address(folder: Path, url: str, code: int, said: str) -> None:
+    """An address that leads nowhere, or is none: the code for it, and what to do."""
+    done = run_demo(folder, "--mlflow", url)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_demo_folder_of_others(folder: Path) -> None:

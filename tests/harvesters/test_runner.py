@@ -89,6 +89,10 @@ class Sink:
         self.failing: dict[str, BaseException] = {}
         self.beats = threading.Semaphore(0)
 
+    def full_cursor(self, _scope: str) -> str | None:
+        """None yet."""
+        return None
+
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin."""
         self.note("open", asked.scope)
@@ -108,6 +112,10 @@ class Sink:
         return Receipt(recorded=len(documents), unchanged=0)
 
     def unseen(self, _harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """Nothing."""
+        yield from ()
+
+    def known(self, _harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
         """Nothing."""
         yield from ()
 
@@ -170,9 +178,33 @@ def test_harvest_complete() -> None:
     assert runner.harvest(Source(4, 1), sink).outcome is Outcome.COMPLETE
 
     assert sink.said == [
-        ("open", "all"), ("sight", 3), ("send", 2), ("send", 1), ("sight", 2), ("send", 2),
+        ("open", "all"), *[("sight", 2), ("send", 2)] * 2, ("sight", 1), ("send", 1),
         ("close", CloseHarvest(outcome=Outcome.COMPLETE, cursor="4", counts={"left_out": 1})),
     ]  # fmt: skip
+
+
+class Rereading(Source):
+    """Reads changes, or without a cursor everything."""
+
+    coverage: Coverage = Coverage.DELTA
+    read_all: bool = False
+
+    def pages(self, cursor: str | None) -> Iterator[range]:
+        """One page."""
+        self.read_all = cursor is None
+        yield range(1)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_harvest_reads_all_again(*, full: bool) -> None:
+    """A harvester of changes that has read all asks for what it lacked; `full` makes it do so."""
+    known = KnownSubject(subject=make_observation(7).subject, digest="x")
+    sink = Sink()
+    sink.unseen = lambda _harvest: iter([[known]])  # type: ignore[method-assign]  # one is missing
+
+    runner.harvest(Rereading(), sink, full=full)
+
+    assert sink.steps("send") == ([1, 1] if full else [1])
 
 
 def test_harvest_one_page_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +274,51 @@ def test_harvest_source_fails() -> None:
         runner.harvest(source, sink)
 
     assert [one.error for one in sink.steps("close")] == ["SourceRefused: no"]
+
+
+class Unreadable(Source):
+    """Observes one thing; says of it, or of others, what could not be read."""
+
+    def __init__(self, count: int, *, same: bool, length: int) -> None:
+        """So many records, with messages of that length."""
+        super().__init__(1)
+        self.count, self.same, self.length = count, same, length
+
+    def observe(self, page: range) -> Iterator[Observation | RecordUnreadable]:
+        """One observation, then the records."""
+        yield from super().observe(page)
+        for number in range(self.count):
+            subject = make_observation(0 if self.same else number + 1).subject
+            yield RecordUnreadable("no", "x" * self.length, "/tags", subject)
+
+
+@pytest.mark.parametrize(("count", "length"), [(10_001, 1), (9_000, 500)])
+def test_harvest_long_report(count: int, length: int) -> None:
+    """A report is bounded in number and bytes; how many remarks are missing in it is counted."""
+    sink = Sink()
+
+    runner.harvest(Unreadable(count, same=True, length=length), sink)
+
+    [closed] = sink.steps("close")
+    assert closed.counts == {"left_out": 1, "skipped_beyond_report": count - len(closed.skipped)}
+    assert closed.counts["skipped_beyond_report"] > 0
+    assert len(closed.model_dump_json(exclude_unset=True)) < 6 * 1024 * 1024
+
+
+@pytest.mark.parametrize("coverage", [Coverage.FULL, Coverage.DELTA])
+def test_harvest_unreadable_beyond_report(coverage: Coverage) -> None:
+    """What a report has no room for was there all the same: a full harvest then retires nothing."""
+    source, sink = Unreadable(10_001, same=False, length=1), Sink()
+    source.coverage = coverage
+
+    if coverage is Coverage.DELTA:
+        runner.harvest(source, sink)
+    else:
+        with pytest.raises(SourceRefused, match="nothing counts as absent"):
+            runner.harvest(source, sink)
+
+    expected = Outcome.FAILED if coverage is Coverage.FULL else Outcome.COMPLETE
+    assert [one.outcome for one in sink.steps("close")] == [expected]
 
 
 def test_harvest_source_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ def test_batch_refused_repeatedly(
     for hour in ("01", "02", "03"):
         late = {"observed_at": f"2026-11-20T{hour}:00:00Z"}
         harvester.push(stating(descripton=hour) | late, {"x": 1} | late)
-    listed = admin.get("/quarantine")[1]
+    listed = admin.get("/quarantine")[1]["items"]
     assert sorted((one["code"], one["times"]) for one in listed) == [
         ("missing", 3), ("unknown_fact", 3),
     ]  # fmt: skip
@@ -173,7 +173,7 @@ def test_batch_refused_repeatedly(
     ]
 
     harvester.push(stating(description="x"))
-    assert [one["code"] for one in admin.get("/quarantine")[1]] == ["missing"]
+    assert [one["code"] for one in admin.get("/quarantine")[1]["items"]] == ["missing"]
     assert rows(database, "SELECT count(*) FROM quarantine") == [(2,)]
 
 

@@ -211,16 +211,17 @@ def test_close_longest(harvester: Harvester, admin: Harvester) -> None:
 
     assert (status, len(report["skipped"])) == (200, 10_000)
     assert harvester.open()[1]["cursor"] == cursor
-    listed = admin.get("/sources/mlflow-prod/harvests")[1]
-    assert len(listed[1]["report"]["skipped"]) == 100
+    listed = admin.get("/sources/mlflow-prod/harvests")[1]["items"]
+    whole = admin.get(f"/harvests/{harvest}")[1]
+    assert [len(one["report"]["skipped"]) for one in (listed[1], whole)] == [10, 10_000]
 
 
 def test_harvests_listed(harvester: Harvester, admin: Harvester, database: Database) -> None:
     """A harvest whose lease is over shows as failed, before anybody opens the next."""
     harvester.open(uuid7())
-    (running,) = admin.get("/sources/mlflow-prod/harvests")[1]
+    (running,) = admin.get("/sources/mlflow-prod/harvests")[1]["items"]
     expire(database)
-    (over,) = admin.get("/sources/mlflow-prod/harvests")[1]
+    (over,) = admin.get("/sources/mlflow-prod/harvests")[1]["items"]
 
     assert (running["outcome"], running["closed_at"]) == (None, None)
     assert (over["outcome"], over["closed_at"] is None) == ("failed", False)

@@ -56,7 +56,8 @@ def test_columns_named_once() -> None:
     for table in columns.TABLES.values():
         assert len({column.name for column in table}) == len(table)
         assert all(column.meaning for column in table)
-        assert [column.name for column in table][:3] == ["as_of", "model_id", "model"]
+        assert table[0].name == "as_of"
+        assert table[1].name.endswith("_id")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,9 @@ def test_columns_named_once() -> None:
 )
 def test_filter_lists(written: Any, values: tuple[str, ...]) -> None:
     """A comma means or; an escaped one is a comma."""
-    assert ModelFilters(tags__has=written).tags__has == values
+    filters = ModelFilters.model_validate({"tags__has": written})
+
+    assert filters.model_dump(exclude_none=True) == {"tags__has": values}
 
 
 @given(st.lists(st.text(st.sampled_from("ab,="), min_size=1, max_size=4), min_size=1, max_size=4))

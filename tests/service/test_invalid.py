@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from schemas.catalog import ModelQuery
+from schemas.catalog import ModelQuery, Paging
 from schemas.observation import contract_of, parse_observation
 from schemas.problem import FieldProblem
 from schemas.sources import SourcesFile
@@ -70,10 +70,12 @@ def test_invalid_names_place_and_nearest(
 
 
 def test_invalid_without_a_near_name() -> None:
-    """Where no name is near, the known ones are listed."""
-    (problem,) = refused(ModelQuery, {"zzzzz": HOSTILE[:-1]}).errors
+    """Where no name is near, the known ones are listed; of very many the nearest is named."""
+    (few,) = refused(Paging, {"zzzzz": HOSTILE[:-1]}).errors
+    (many,) = refused(ModelQuery, {"zzzzz": HOSTILE[:-1]}).errors
 
-    assert problem.fix.startswith("Known here: asset_kind, gone, lifecycle, name, namespace")
+    assert few.fix == "Known here: page_size, page_token."
+    assert many.fix.startswith("Did you mean ")
 
 
 def test_invalid_query_names() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from service.settings import Settings, SettingsRefused, read_settings
+from service.settings import Settings, SettingsRefused, read_settings, read_worker_settings
 
 PREFIX: Final = "MODEL_CATALOG_"
 SAFE: Final = {
@@ -67,7 +67,8 @@ def test_read_settings_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings == read()
     assert settings.model_dump(exclude={"secret_key", "database_url"}) == {
         "base_url": "http://127.0.0.1:8010", "allowed_hosts": "", "trusted_proxies": "",
-        "max_body_bytes": 1_048_576, "body_seconds": 30, "log_format": "json", "log_level": "info",
+        "max_body_bytes": 1_048_576, "body_seconds": 30, "requests_per_second": 200,
+        "requests_burst": 4_000, "log_format": "json", "log_level": "info",
     }  # fmt: skip
 
 
@@ -120,3 +121,16 @@ def test_settings_hosts() -> None:
 def test_read_settings_safe(name: str, text: str) -> None:
     """What is safe is taken as it is written."""
     assert read(**{name: text}) != read()
+
+
+def test_read_worker_settings() -> None:
+    """The worker needs no secret; without a number of days training runs stay for ever."""
+    told = {"MODEL_CATALOG_TRAINING_RUN_DAYS": "365", "MODEL_CATALOG_LOG_FORMAT": "text"}
+
+    assert read_worker_settings({}).model_dump() == {
+        "log_format": "json", "log_level": "info", "training_run_days": None,
+    }  # fmt: skip
+    assert read_worker_settings(told).training_run_days == 365
+    for text in ("0", "-1", "1e3", "for ever"):
+        with pytest.raises(SettingsRefused, match="MODEL_CATALOG_TRAINING_RUN_DAYS"):
+            read_worker_settings({"MODEL_CATALOG_TRAINING_RUN_DAYS": text})

@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 
 from harvesters.mlflow.client import Registry
 from harvesters.mlflow.names import Place
+from harvesters.mlflow.prompts import PROMPTS
 from harvesters.mlflow.sweep import RegistrySweep
 from harvesters.runner import harvest
 from schemas.harvest import (
@@ -51,11 +52,18 @@ class Catalog:
         self.seen: set[Identifier] = set()
         self.posted: list[Any] = []
         self.cursor: str | None = None
+        self.opened: list[OpenHarvest] = []
         self.closed: list[CloseHarvest] = []
+
+    def full_cursor(self, scope: str) -> str | None:
+        """Of the only scope."""
+        assert scope
+        return self.cursor
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin, with the cursor of the last complete harvest."""
         self.seen, self.posted = set(), []
+        self.opened.append(asked)
         return HarvestOpened(
             harvest=asked.harvest,
             cursor=self.cursor,
@@ -88,8 +96,13 @@ class Catalog:
     def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
         """One page of all that lives and was not seen."""
         assert harvest
-        if missed := self.known(but=self.seen):
+        if missed := self.alive(but=self.seen):
             yield missed
+
+    def known(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """One page of all that lives."""
+        assert harvest
+        yield self.alive()
 
     def heartbeat(self, harvest: UUID) -> None:
         """The lease never ends."""
@@ -98,14 +111,14 @@ class Catalog:
         """Store the cursor of a complete one."""
         self.closed.append(asked)
         if asked.outcome is Outcome.COMPLETE:
-            self.cursor = asked.cursor
+            self.cursor = asked.cursor or self.cursor
         return HarvestReport(
             harvest=harvest, source="mlflow-prod", scope="registry/x", coverage=Coverage.FULL,
             outcome=asked.outcome, opened_at=NOON, closed_at=NOON, seconds=0.0,
             skipped=asked.skipped, counts=asked.counts,
         )  # fmt: skip
 
-    def known(self, *, but: Collection[Identifier] = ()) -> list[KnownSubject]:
+    def alive(self, *, but: Collection[Identifier] = ()) -> list[KnownSubject]:
         """All that lives, as the service hands it to a harvester."""
         return [
             KnownSubject(subject=one.subject, digest=one.digest(), marker=one.marker)
@@ -130,6 +143,10 @@ class FakeServer:
     """A scripted tracking server: answers a small registry truly, unless told to lie."""
 
     models: Final = [{"name": "churn", "creation_timestamp": 1795000000000}]
+    runs: Final = [
+        {"info": {"run_id": "0" * 32, "run_uuid": "0" * 32, "experiment_id": "0",
+                  "status": "FINISHED", "start_time": 1795000000000, "end_time": 1795000060000}}
+    ]  # fmt: skip
     versions: Final = [
         {"name": "churn", "version": "1", "creation_timestamp": 1795000000000, "source": "s3://x"}
     ]
@@ -147,6 +164,10 @@ class FakeServer:
             "model-versions/search": lambda _: {"model_versions": self.versions},
             "registered-models/get": lambda a: self._one("registered_model", self.models, a),
             "model-versions/get": lambda a: self._one("model_version", self.versions, a),
+            "runs/search": lambda _: {"runs": self.runs},
+            "runs/get": lambda a: next(
+                ({"run": run} for run in self.runs if run["info"]["run_id"] == a["run_id"]), None
+            ),
         }
 
     def _one(self, key: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, str]) -> Any:
@@ -155,6 +176,8 @@ class FakeServer:
 
     def _answer(self, request: Request) -> Response:
         call = request.path.removeprefix(API)
+        if PROMPTS in request.args.get("filter", ""):
+            return Response("{}", content_type="application/json")  # it has none
         self.asked.append(call)
         if call in self.lies:
             return self.lies[call](request)

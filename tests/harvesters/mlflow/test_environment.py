@@ -88,6 +88,24 @@ def test_check_uri_refused(uri: object) -> None:
     assert "pass" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("uri", "advice"),
+    [
+        ("databricks-uc://profile", "Databricks"),
+        ("postgresql+psycopg2://ada:pass@h/db", "the MLflow server in front of it"),
+        ("mysql://h/db", "the MLflow server in front of it"),
+        ("sqlite:////srv/mlflow.db", r"sqlite:///file:<path>\?mode=ro&uri=true"),
+        ("sqlite:///file:/does/not/exist?mode=ro&uri=true", "does not exist"),
+        ("file:///does/not/exist", "an existing folder"),
+        ("https://ada:pass@mlflow.example", "name it in `credential`"),
+    ],
+)
+def test_check_uri_advice(uri: str, advice: str) -> None:
+    """A refusal says what to write instead."""
+    with pytest.raises(SourceRefused, match=advice):
+        check_uri(uri)
+
+
 def test_check_uri_files(tmp_path: Path) -> None:
     """A database is opened read-only, a folder exists."""
     database = tmp_path / "mlflow.db"

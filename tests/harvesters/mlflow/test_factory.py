@@ -19,17 +19,20 @@ from tests.support.mlflow_server import MlflowServer
 
 ROOT = Path(__file__).parents[3]
 CHILD = """
-import json, os, sys
+import json, os, socket, sys
 from harvesters.mlflow import harvesters
 from schemas.sources import SourceSettings
 
-for sweep in harvesters(SourceSettings.model_validate_json(sys.argv[1]), None, os.environ):
-    early = "mlflow" in sys.modules
-    said = [one for page in sweep.pages(None) for one in sweep.observe(page)]
-    print(json.dumps({
-        "imported early": early,
-        "said": [one.subject.value for one in said],
-    }))
+early, said, asked, look_up = [], [], set(), socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: asked.add(host) or look_up(host, *rest, **more)
+for reader in harvesters(SourceSettings.model_validate_json(sys.argv[1]), None, os.environ):
+    early.append("mlflow" in sys.modules)
+    for page in reader.pages(None):
+        said += [
+            [reader.scope, str(one.subject), one.evidence and one.evidence.url]
+            for one in reader.observe(page)
+        ]
+print(json.dumps({"imported early": early[0], "said": said, "asked": sorted(asked)}))
 """
 LOOPBACK = {"MODEL_CATALOG_OUTBOUND_ALLOW": "127.0.0.0/8"}
 
@@ -42,18 +45,20 @@ def make_source(**settings: Any) -> SourceSettings:
 
 
 def test_harvesters_places(tmp_path: Path) -> None:
-    """One harvester a workspace; `default` is the source's namespace, others stand in the map."""
+    """Some harvesters a workspace; `default` is the source's namespace, others are mapped."""
     source = make_source(uri=f"file://{tmp_path}", workspaces=["default", "team-b", "team-c"])
     environ = {"MLFLOW_TRACKING_URI": "http://other", "PATH": "/bin"}
     found, before = [], Path.cwd()
+    harvester: Any
     for harvester in harvesters(source, None, environ):
         found.append((harvester.scope, harvester.coverage, harvester.place.namespace))
         assert list(Path.cwd().iterdir()) == []
         assert environ["HOME"] == str(Path.cwd())
+    spaces = {"default": "retail", "team-b": "wholesale", "team-c": None}
     assert found == [
-        ("registry/default", "full", "retail"),
-        ("registry/team-b", "full", "wholesale"),
-        ("registry/team-c", "full", None),
+        (f"{scope}/{workspace}", "full" if scope == "registry" else "delta", namespace)
+        for workspace, namespace in spaces.items()
+        for scope in ("registry", "experiments", "training_runs", "models")
     ]
     assert Path.cwd() == before
     assert find_factory("mlflow") is harvesters
@@ -91,10 +96,11 @@ def test_harvesters_all_workspaces(place: Place, writer: Any, catalog: Catalog) 
     os.environ.update(LOOPBACK)
     source = make_source(uri=place.uri, workspaces="all")
     mapped = source.model_copy(update={"namespaces": {place.workspace: "retail"}})
+    harvester: Any
     for harvester in harvesters(mapped, None, os.environ):
         if harvester.scope == f"registry/{place.workspace}":
             catalog.sweep(harvester)
-        elif harvester.scope != "registry/default":
+        elif harvester.scope.partition("/")[2] not in {"default", place.workspace}:
             with pytest.raises(SourceRefused, match="namespace_unmapped"):
                 catalog.sweep(harvester)
     assert [subject.value.rsplit("/", 1)[1] for subject in catalog.current] == ["churn"]
@@ -107,6 +113,45 @@ def test_harvesters_without_client(monkeypatch: pytest.MonkeyPatch) -> None:
         next(harvesters(make_source(uri="https://mlflow.example"), None, {}))
 
 
+def harvested(source: SourceSettings, **environment: str) -> Any:
+    """What a process of its own says that has nothing but this environment."""
+    done = subprocess.run(  # noqa: S603  # our own words
+        [sys.executable, "-c", CHILD, source.model_dump_json()],
+        check=False,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def fill(client: Any) -> str:
+    """A model whose version was made by a training run; answers its id."""
+    run = str(client.create_run("0").info.run_id)
+    client.log_metric(run, "auc", 0.5)
+    client.set_terminated(run)
+    client.create_run("0")
+    client.create_registered_model("churn")
+    client.create_model_version("churn", "s3://models/churn", run)
+    return run
+
+
+def expected(run: str) -> dict[str, Any]:
+    """What is said of it in the order of the scopes; what no page shows has no link."""
+    here = "mlflow:mlflow-prod/default/"
+    return {
+        "imported early": False,
+        "asked": [],
+        "said": [
+            ["registry/default", f"model:{here}churn", None],
+            ["registry/default", f"version:{here}churn/1", None],
+            ["experiments/default", f"training_run:{here}{run}", None],
+            ["experiments/default", "version:mlflow-training:mlflow-prod/default/churn/1", None],
+        ],
+    }
+
+
 @pytest.mark.usefixtures("prepared")
 def test_harvesters_own_process(fresh_server: MlflowServer) -> None:
     """A database is read without a server, whatever the environment says; it stays as it was.
@@ -115,24 +160,55 @@ def test_harvesters_own_process(fresh_server: MlflowServer) -> None:
     """
     import mlflow  # noqa: PLC0415  # in the prepared environment only
 
-    writer = mlflow.MlflowClient(fresh_server.uri, fresh_server.uri)
-    writer.create_registered_model("churn")
-    writer.create_model_version("churn", "s3://models/churn")
+    run = fill(mlflow.MlflowClient(fresh_server.uri, fresh_server.uri))
     database = fresh_server.database
     before = database.read_bytes()
     source = make_source(uri=f"sqlite:///file:{database}?mode=ro&uri=true")
     hostile = {"MLFLOW_REGISTRY_URI": "http://127.0.0.1:1", "MLFLOW_WORKSPACE": "other"}
 
-    said = subprocess.run(  # noqa: S603  # our own words
-        [sys.executable, "-c", CHILD, source.model_dump_json()],
-        check=True,
-        capture_output=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **hostile},
-        text=True,
-    )
+    said = harvested(source, **hostile)
 
-    assert json.loads(said.stdout) == {
-        "imported early": False,
-        "said": ["mlflow-prod/default/churn", "mlflow-prod/default/churn/1"],
-    }
+    assert [*said["said"][:3], said["said"][-2]] == [
+        *expected(run)["said"][:3],
+        expected(run)["said"][3],
+    ]
+    assert len(said["said"]) == 5
+    assert (said["imported early"], said["asked"]) == (False, [])
     assert database.read_bytes() == before
+
+
+def test_harvesters_ask_nobody_else(place: Place, writer: Any) -> None:
+    """The client looks up no host but its server: no telemetry, no proxy, no other registry."""
+    experiment = writer.get_experiment_by_name("first").experiment_id
+    run = writer.create_run(experiment).info.run_id
+    made = writer.create_logged_model(experiment, name="m", source_run_id=run)
+    writer.create_registered_model("churn")
+    source = f"models:/{made.model_id}"
+    writer.create_model_version("churn", source, run, model_id=made.model_id)
+    writer.create_model_version("churn", source, model_id=made.model_id)
+    declared = make_source(uri=place.uri, workspaces=[place.workspace])
+    mapped = declared.model_copy(update={"namespaces": {place.workspace: "retail"}})
+
+    said = harvested(mapped, HTTPS_PROXY="http://proxy.invalid", HTTP_PROXY="http://proxy.invalid",
+                     MLFLOW_TRACKING_URI="http://other.invalid", **LOOPBACK)  # fmt: skip
+
+    assert said["asked"] == ["127.0.0.1"]
+    assert {scope.partition("/")[0] for scope, _, _ in said["said"]} >= {"registry", "experiments"}
+
+
+@pytest.mark.usefixtures("prepared")
+def test_harvesters_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is read like a server, and stays as it was."""
+    import mlflow  # noqa: PLC0415  # in the prepared environment only
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    folder = tmp_path / "mlruns"
+    run = fill(mlflow.MlflowClient(folder.as_uri(), folder.as_uri()))
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    said = harvested(make_source(uri=folder.as_uri()))
+
+    assert [one for one in said["said"] if "churn" in one[1] or run in one[1]] == (
+        expected(run)["said"]
+    )
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before

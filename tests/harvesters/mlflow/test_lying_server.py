@@ -186,7 +186,9 @@ def test_sweep_rights_lost(
     sweep: RegistrySweep, fake: FakeServer, catalog: Catalog, body: str
 ) -> None:
     """Permissions thin listings silently, and 403 never says that a thing is gone."""
-    fake.answers[MODELS] = lambda _: {"registered_models": [*fake.models, {"name": "secret"}]}
+    tags = [{"key": "catalog.use", "value": "offers"}]
+    secret = {"name": "secret", "creation_timestamp": 1_795_000_000_000, "tags": tags}
+    fake.answers[MODELS] = lambda _: {"registered_models": [*fake.models, secret]}
     catalog.sweep(sweep)
     fake.answers[MODELS] = lambda _: {"registered_models": fake.models}
     fake.lies["registered-models/get"] = answers(body, 403)
@@ -194,9 +196,10 @@ def test_sweep_rights_lost(
 
     assert report.outcome is Outcome.COMPLETE
     assert [(one.code, one.subject.value) for one in report.skipped if one.subject] == [
-        ("not_readable", "mlflow-prod/default/secret")
+        ("not_readable", "mlflow-prod/default/secret"),
+        ("not_readable", "retail/secret/offers"),
     ]
-    assert len(catalog.live()) == 3
+    assert len(catalog.live()) == 4
 
 
 def test_sweep_version_not_readable(
@@ -292,7 +295,10 @@ def test_sweep_catalog_tags_reported(
 
     assert report.counts["catalog_tag_unknown"] == 1
     assert [(one.code, one.message) for one in report.skipped] == [
-        ("catalog_tag_unknown", "catalog.licence; the nearest is catalog.license")
+        (
+            "catalog_tag_unknown",
+            "catalog.licence: no such tag states a fact; the nearest is catalog.license",
+        )
     ]
 
 

@@ -13,7 +13,7 @@ from harvesters.errors import RecordUnreadable
 from harvesters.mlflow.names import Place
 from harvesters.mlflow.observe import observe_model, observe_version
 from harvesters.mlflow.rows import KnownModel
-from harvesters.mlflow.tags import Dropped
+from harvesters.mlflow.tags import MODEL, USE, Dropped, version_readers
 from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation, parse_observation
 
@@ -71,6 +71,11 @@ def told(row: Model | Version, *, place: Place = PLACE, **model: Any) -> Any:
     return observe_version(row, place, at=NOON, model=known)
 
 
+def said_of_uses(row: Model) -> dict[str, Any]:
+    """A tag that lists uses and names none that can be read states that there are none."""
+    return {"uses": ()} if "catalog.use" in row.tags else {}
+
+
 def test_observe_model_bare() -> None:
     """What is read and empty is stated empty; the natural name is its second name."""
     said = told(Model()).said
@@ -83,7 +88,7 @@ def test_observe_model_bare() -> None:
     }
     assert stated(Model()) == {
         "namespace": "retail", "name": "churn", "description": None, "created_at": MORNING,
-        "tags": (),
+        "tags": (), "warnings": (),
     }  # fmt: skip
 
 
@@ -95,7 +100,7 @@ def test_observe_version_bare() -> None:
         "model": model.model_dump(), "number": "7", "description": None,
         "aliases": ("best", "champion"), "stage": None, "status": "READY", "tags": (),
         "training_run": None, "logged_model": None, "source_uri": "s3://models/churn",
-        "created_by": None, "created_at": MORNING,
+        "created_by": None, "created_at": MORNING, "warnings": (),
     }  # fmt: skip
 
 
@@ -165,21 +170,30 @@ def test_observe_version_catalog_tags() -> None:
     ("tag", "value", "reason", "hint"),
     [
         ("licence", "MIT", "catalog_tag_unknown", "the nearest is catalog.license"),
-        ("lifecycle", "prod", "catalog_tag_unusable", "'production'"),
+        ("lifecycle", "prod", "catalog_tag_unusable", "the nearest is production"),
         ("name", "", "catalog_tag_unusable", "namespace/name"),
         ("name", "a.b/c", "catalog_tag_unusable", "without a dot"),
         ("owner", "nobody", "catalog_tag_unusable", "e-mail"),
         ("repository", "/srv/git/churn", "catalog_tag_unusable", "local path"),
         ("link", "javascript:alert(1)", "catalog_tag_unusable", "http"),
-        ("use", "offers", "catalog_tag_not_read", "catalog.use"),
-        ("risk.exposure", "internal_api", "catalog_tag_not_read", "catalog.risk.exposure"),
+        ("lifecycle", "decomissioned", "catalog_tag_unusable", "the nearest is decommissioned"),
+        ("use", "a\0b", "catalog_tag_unusable", "U+0000"),
+        ("usage", "offers", "catalog_tag_unknown", "the nearest is catalog.use"),
+        ("risk.tier", "high", "catalog_tag_unknown", "catalog.risk.tier"),
+        ("risk.exposure", "", "catalog_tag_unusable", "cannot be stated empty"),
+        ("risk.exposure", "internal", "catalog_tag_unusable", "the nearest is internal_api"),
+        ("risk.decision_role", "assist", "catalog_tag_unusable", "the nearest is assists"),
+        ("risk.profiling", "yes", "catalog_tag_unusable", "true or false"),
+        ("risk.people_affected_per_year", "-1", "catalog_tag_unusable", "catalog.risk.people"),
+        ("risk.downstream_dependents", "many", "catalog_tag_unusable", "integer"),
     ],
 )
 def test_observe_model_bad_catalog_tag(tag: str, value: str, reason: str, hint: str) -> None:
     """A tag that cannot be read is dropped alone and says why; the model is observed."""
     row = Model(tags={f"catalog.{tag}": value})
-    assert stated(row) == stated(Model())
     (dropped,) = told(row).dropped
+    assert stated(row) == stated(Model()) | {"warnings": (dropped.about,)} | said_of_uses(row)
+    assert told(row).uses == []
     assert dropped.reason == reason
     assert hint in dropped.about
 
@@ -191,16 +205,23 @@ def test_observe_model_odd_time(created: int | None) -> None:
     """A time before 1990 or after tomorrow is not stated."""
     said = told(Model(creation_timestamp=created))
     assert "created_at" not in said.said.stated()
-    assert said.dropped == (Dropped("time_dropped", str(created)),)
+    why = "no time at which it can have been created, in milliseconds"
+    assert said.dropped == (Dropped("time_dropped", f"{created}: {why}"),)
+    assert said.said.facts.warnings == (f"{created}: {why}",)
 
 
 def test_observe_model_odd_tags() -> None:
     """Tags that are too long, hold controls, or are too many are dropped and counted."""
     many = {f"k{number:04}": "v" for number in range(1_001)}
-    assert [one.about for one in told(Model(tags=many)).dropped] == ["k1000"]
+    assert [one.about for one in told(Model(tags=many)).dropped] == [
+        "k1000: there are more than 1,000 tags"
+    ]
     odd = {"long": "x" * 4_096, "nul": "\0", "bidi": "\u202e", "lines": "a\nb"}
     said = told(Model(tags=odd))
-    assert [one.about for one in said.dropped] == ["bidi", "long", "nul"]
+    holds = "the tag holds a character that no text may hold"
+    assert said.said.facts.warnings == (
+        f"bidi: {holds}", "long: the tag is longer than 4,096 characters", f"nul: {holds}",
+    )  # fmt: skip
     assert stated(Model(tags=odd))["tags"] == ("lines=a\nb",)
 
 
@@ -213,14 +234,27 @@ def test_observe_odd_name(name: str) -> None:
         assert (said.code, said.subject) == ("name_unreadable", None)
 
 
-def test_observe_model_unreadable() -> None:
-    """A fact that no text may hold is pointed at; the record is refused alone."""
-    said = told(Model(description="\0")).said
+def test_observe_odd_values() -> None:
+    """A value that no fact can hold is dropped alone, and the entry says so."""
+    (model, dropped), version = (told(Model(description="\0"))[:2], told(Version(user_id="\0")))
+    said = "holds the character U+0000, which no text may hold"
+    assert (dropped, version.dropped) == (
+        (Dropped("value_dropped", f"description: {said}"),),
+        (Dropped("value_dropped", f"created_by: {said}"),),
+    )
+    assert model.facts.warnings == (f"description: {said}",)
+    assert model.stated() == told(Model()).said.stated() - {"description"}
+    assert version.said.stated() == told(Version()).said.stated() - {"created_by"}
+
+
+def test_observe_version_unreadable() -> None:
+    """A name that no entry can bear is pointed at; the record is refused alone."""
+    said = told(Version(version="7@2")).said
     assert isinstance(said, RecordUnreadable)
-    assert (said.code, said.pointer) == ("record_unreadable", "/facts/description")
+    assert (said.code, said.pointer) == ("record_unreadable", "/facts/number")
     assert said.subject is not None
-    assert said.subject.value == "mlflow-prod/default/churn"
-    assert "U+0000" in said.message
+    assert said.subject.value == "mlflow-prod/default/churn/7@2"
+    assert "must not hold @" in said.message
 
 
 def test_observe_evidence_of_files() -> None:
@@ -234,18 +268,25 @@ def test_observe_evidence_long() -> None:
     assert told(Model(name="é" * 300)).said.evidence is None
 
 
-@given(st.text(max_size=40), st.text(max_size=40), st.dictionaries(st.text(), st.text()))
+KEYS = st.sampled_from(
+    [f"catalog.{key}" for key in (*MODEL.by_key, *USE.by_key, *version_readers("x").by_key, "use")]
+)
+VALUES = st.text() | st.sampled_from(["a, b", "assists", "true", "-1", "7", "https://x/y", "a/b"])
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.dictionaries(st.text() | KEYS, VALUES))
 def test_observe_anything(name: str, text: str, tags: dict[str, str]) -> None:
     """Whatever a registry holds, a row is an observation that survives its JSON, or unreadable."""
     for row in (
         Model(name=name, description=text, tags=tags),
         Version(name=name, description=text, tags=tags, source=text, run_id=text),
     ):
-        said = told(row).said
-        if isinstance(said, Observation):
-            assert PLACE.names_in(said.subject) is not None
-            read = parse_observation(said.model_dump(mode="json", exclude_unset=True))
-            assert read.digest() == said.digest()
+        observed = told(row)
+        if isinstance(observed.said, Observation):
+            assert PLACE.names_in(observed.said.subject) is not None
+            for said in (observed.said, *observed.uses):
+                read = parse_observation(said.model_dump(mode="json", exclude_unset=True))
+                assert read.digest() == said.digest()
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1))

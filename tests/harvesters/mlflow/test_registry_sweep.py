@@ -47,13 +47,13 @@ def test_sweep_models_and_versions(sweep: RegistrySweep, place: Place, catalog: 
     stated = model.facts.model_dump(exclude_unset=True, exclude={"created_at"})
     assert stated == {
         "namespace": "retail", "name": "churn", "description": "Monthly.",
-        "tags": ("domain=retention",),
+        "tags": ("domain=retention",), "warnings": (),
     }  # fmt: skip
     assert first.facts.model_dump(exclude_unset=True, exclude={"created_at"}) == {
         "model": model.subject.model_dump(), "number": "1", "description": None,
         "aliases": ("champion",), "stage": None, "status": "READY", "tags": ("auc=0.81",),
         "training_run": run.model_dump(), "logged_model": None,
-        "source_uri": "s3://models/churn/1", "created_by": None,
+        "source_uri": "s3://models/churn/1", "created_by": None, "warnings": (),
     }  # fmt: skip
     assert second.facts.model_dump(include={"aliases", "training_run", "description"}) == {
         "aliases": (), "training_run": None, "description": "Retrained.",
@@ -159,8 +159,9 @@ def test_sweep_prompts(writer: Any, sweep: RegistrySweep, catalog: Catalog) -> N
     """Prompts stand in the registry's tables and are no models."""
     writer.create_registered_model("churn")
     writer.register_prompt("greeting", "Hello {{name}}")
-    catalog.sweep(sweep)
+    report = catalog.sweep(sweep)
 
+    assert report.counts == {"prompts_left_out": 1}
     assert [subject.value.rsplit("/", 1)[1] for subject in catalog.current] == ["churn"]
 
 
@@ -262,7 +263,7 @@ def test_sweep_workspace_deleted_meanwhile(
     churn.delete_workspace(place.workspace, mode="CASCADE")
 
     with pytest.raises(SourceRefused, match=r"search_experiments: .*not found"):
-        list(sweep.ask(catalog.known()))
+        list(sweep.ask(catalog.alive()))
 
 
 def test_sweep_unmapped_namespace(place: Place, catalog: Catalog) -> None:

@@ -1,0 +1,61 @@
+"""What the demo does, step by step: with the sample company, or with somebody's own server."""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+
+from cli.demo import sample_server
+from cli.demo.children import HOST, Children, our_environment, usable_port, wait_for
+from cli.demo.own_server import find_server
+from cli.demo.route import Catalog, prepare_database
+from cli.demo.samples import CHANGED, FILLED, NAMESPACES
+from cli.output import say
+
+SAMPLE: Final = "mlflow-demo"
+OWN: Final = "mlflow"
+LOOPBACK: Final = "127.0.0.1/32"
+
+
+def sample(children: Children, *, home: Path, port: int) -> Catalog:
+    """A server of a made-up company, harvested, changed as in a month, and harvested again."""
+    say("Starting PostgreSQL, MLflow and the catalog: half a minute …")
+    uri = sample_server.start(children, home)
+    with sample_server.company(uri, home) as company:
+        catalog = _start_catalog(children, home=home, port=port)
+        wait_for(f"{uri}/health", children, log=home / "mlflow.log")
+        catalog.declare(SAMPLE, {"uri": uri, "workspaces": sorted(NAMESPACES)}, spaces=NAMESPACES)
+        company.step("fill")
+        say(f"MLflow runs at {uri}. {FILLED}")
+        catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)
+        company.step("change")
+        say(f"\n{CHANGED}")
+        catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)
+    return catalog
+
+
+def own(uri: str, children: Children, *, home: Path, port: int) -> Catalog:
+    """Whatever the named server holds; it is only read. A server that will not do ends it first."""
+    say(f"Asking {uri} …")
+    server = find_server(uri)
+    say(f"It is an MLflow server, with workspaces: {', '.join(server.namespaces)}.")
+    catalog = _start_catalog(children, home=home, port=port)
+    catalog.declare(OWN, server.settings, spaces=server.namespaces, credential=server.credential)
+    catalog.harvest(OWN, **server.variables)
+    return catalog
+
+
+def _start_catalog(children: Children, *, home: Path, port: int) -> Catalog:
+    """The service on a private PostgreSQL."""
+    database, token = prepare_database(home / "postgresql")
+    port = usable_port(port)
+    url = f"http://{HOST}:{port}"
+    children.start(
+        [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
+        log=home / "catalog.log",
+        environment=our_environment(
+            DATABASE_URL=database, SECRET_KEY=secrets.token_urlsafe(48), BASE_URL=url
+        ),
+    )
+    wait_for(f"{url}/readyz", children, log=home / "catalog.log")
+    return Catalog(url, bootstrap=token, home=home)

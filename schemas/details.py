@@ -1,0 +1,210 @@
+"""What the catalog answers about one thing: its facts, where they come from, what it is beside."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from schemas.catalog import DeploymentRow, EntryRow, ModelRow, Paging, UseRow, VersionRow
+from schemas.identifiers import Kind
+from schemas.queries import Moment
+from schemas.strict import Closed, Count, Instant, Line
+from schemas.values import Merge
+
+
+class Contender(Closed):
+    """What one source said about one field, and how much it counts there."""
+
+    value: JsonValue
+    source: Line
+    subject: Line
+    observed_at: Instant
+    evidence: JsonValue = None
+    inferred: bool = False
+    precedence: Count
+
+
+class FieldProvenance(Contender):
+    """Where a field's value comes from; the contenders lost, strongest first.
+
+    `rule` decided: `top` is the highest precedence, what was read before what was inferred, then
+    the newest; `latest` the newest, then the highest; `union` joins sets; `owners` takes the
+    accountable ones as one value by `top`, the others by `union`.
+    """
+
+    confirmed_at: Instant
+    conflict: bool = False
+    rule: Merge
+    contenders: tuple[Contender, ...] = ()
+
+
+class SourcePage(Closed):
+    """Where a person sees the thing in its source."""
+
+    source: Line
+    url: Line
+
+
+class Related(Closed):
+    """Another entry, and the fact that names it."""
+
+    fact: Line
+    id: UUID
+    kind: Kind
+    name: Line | None
+    identifier: Line | None
+    url: Line | None
+    gone_since: Instant | None
+
+
+class Detail(Closed):
+    """What a detail says beside the members of its row in a list.
+
+    `links` lead to its pages in the sources, `references` are what its facts name, `referred_by`
+    counts by kind what names it. Only what the caller may see is in them.
+    """
+
+    identifiers: tuple[Line, ...]
+    links: tuple[SourcePage, ...]
+    references: tuple[Related, ...]
+    referred_by: dict[Kind, Count]
+    replaced_by: UUID | None
+    provenance: dict[str, FieldProvenance] | None = None
+
+
+class EntryDetail(Detail, EntryRow):
+    """One entry of a kind that has nothing more in lists."""
+
+    kind: Kind
+
+
+class UseDetail(Detail, UseRow):
+    """One use of a model."""
+
+    kind: Kind
+
+
+class DeploymentDetail(Detail, DeploymentRow):
+    """One deployment."""
+
+    kind: Kind
+
+
+class ModelDetail(Detail, ModelRow):
+    """One model: its uses, and which version each alias stands for, beside what all details say."""
+
+    uses: tuple[Related, ...]
+    aliases: dict[str, Line]
+
+
+class VersionDetail(Detail, VersionRow):
+    """One version with its identifiers and, if asked for, where each field comes from."""
+
+
+class DetailQuery(Closed):
+    """How much of an entry to answer."""
+
+    provenance: bool = False
+
+
+class Replaced(Closed):
+    """A value that another one took the place of."""
+
+    old: JsonValue
+    new: JsonValue
+
+
+class Difference(Closed):
+    """How two sets of named values differ, by name.
+
+    Only the first has what was `removed`, only the second what was `added`.
+    """
+
+    same: dict[str, JsonValue]
+    changed: dict[str, Replaced]
+    removed: dict[str, JsonValue]
+    added: dict[str, JsonValue]
+
+
+class Compared(Closed):
+    """One of two versions."""
+
+    id: UUID
+    name: Line | None
+    number: Line | None
+    url: Line | None
+    training_run: UUID | None
+
+
+class RunDifference(Closed):
+    """How the training runs of two versions differ; empty for a run that nobody described."""
+
+    params: Difference
+    metrics: Difference
+    tags: Difference
+
+
+class Comparison(Closed):
+    """Two versions of a model, field by field; datasets, metrics and tags member by member."""
+
+    model: Line
+    first: Compared
+    second: Compared
+    facts: Difference
+    datasets: Difference
+    metrics: Difference
+    tags: Difference
+    training_runs: RunDifference | None
+
+
+class Actor(Closed):
+    """Who did it: a source, a person, the software itself."""
+
+    kind: Line
+    id: Line
+    authn: Line
+    token: Line | None
+    on_behalf_of: Line | None
+
+
+class Change(Closed):
+    """One change as the ledger keeps it: what, from what to what, when, and because of what.
+
+    `create` and `describe` hold all first values in `new`; a long value stands as its digest and
+    length.
+    """
+
+    id: Count
+    cursor: Line  # goes on after it, in the feed
+    recorded_at: Instant
+    v: Count = 1
+    op: Line
+    kind: Line
+    entry: UUID | None = None
+    field: Line | None = None
+    old: JsonValue = None
+    new: JsonValue = None
+    actor: Actor | None = None
+    reason: str | None = None
+    request: Line | None = None
+    source: Line | None = None
+    harvest: UUID | None = None
+    observation: JsonValue = None
+
+
+class HistoryFilters(Closed):
+    """Which changes of an entry."""
+
+    field: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
+    since: Moment | None = None
+
+
+class HistoryQuery(HistoryFilters, Paging):
+    """All query parameters of a history."""
+
+
+class ChangePage(Closed):
+    """A part of the change feed; ask again with `next` as `since`, now or at any later time."""
+
+    items: tuple[Change, ...]
+    next: Line

@@ -1,0 +1,165 @@
+"""Routes of one thing: its detail by name, by id or by identifier; how two versions differ."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from schemas.catalog import Page
+from schemas.details import (
+    Change,
+    Comparison,
+    DetailQuery,
+    EntryDetail,
+    HistoryQuery,
+    ModelDetail,
+    VersionDetail,
+)
+from schemas.identifiers import Kind
+from service.catalog import changes, compare, detail, rows
+from service.catalog.entries import WORDS, EntryNotFound
+from service.catalog.keyset import read_keyset
+from service.catalog.pages import Paged
+from service.db import ReadSession
+from service.errors import problems
+from service.etag import answer_tagged
+from service.routing import CatalogRoute, Requester, policy
+
+router = APIRouter(prefix="/api/v1", tags=["details"], route_class=CatalogRoute)
+Asked = Annotated[DetailQuery, Query()]
+Past = Annotated[HistoryQuery, Query()]
+MODEL: Final = "/models/{namespace}/{name}"
+
+
+@router.get(MODEL, response_model=ModelDetail, responses=problems(detail.ModelNotFound))
+@policy("entries:read")
+def get_model(
+    caller: Requester,
+    namespace: str,
+    name: str,
+    query: Asked,
+    session: ReadSession,
+    request: Request,
+) -> Response:
+    """One model; `provenance=true` says where each field comes from."""
+    found = detail.get_model(
+        session, namespace, name=name, caller=caller, provenance=query.provenance
+    )
+    return answer_tagged(request, found)
+
+
+@router.get(
+    f"{MODEL}/versions/{{version}}",
+    response_model=VersionDetail,
+    responses=problems(detail.VersionNotFound),
+)
+@policy("entries:read")
+def get_version(
+    caller: Requester,
+    namespace: str,
+    name: str,
+    version: str,
+    query: Asked,
+    session: ReadSession,
+    request: Request,
+) -> Response:
+    """One version, by number or `@alias`."""
+    found = detail.get_version(
+        session, namespace, name=name, label=version, caller=caller, provenance=query.provenance
+    )
+    return answer_tagged(request, found)
+
+
+@router.get(
+    f"{MODEL}/versions/{{version}}/compare/{{other}}",
+    response_model=Comparison,
+    responses=problems(detail.VersionNotFound),
+)
+@policy("entries:read")
+def compare_versions(
+    caller: Requester,
+    namespace: str,
+    name: str,
+    version: str,
+    other: str,
+    session: ReadSession,
+    request: Request,
+) -> Response:
+    """How a version differs from another one, each by number or `@alias`."""
+    found = compare.compare_versions(
+        session, (namespace, name), labels=(version, other), caller=caller
+    )
+    return answer_tagged(request, found)
+
+
+@router.get(f"{MODEL}/history", responses=problems(detail.ModelNotFound))
+@policy("entries:read")
+def list_model_history(
+    caller: Requester,
+    namespace: str,
+    name: str,
+    query: Past,
+    session: ReadSession,
+    pages: Paged,
+) -> Page[Change]:
+    """What happened to a model: what, old, new, when and why, the newest first."""
+    found = changes.model_history(session, query, model=(namespace, name), caller=caller)
+    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
+
+
+@router.get(f"{MODEL}/versions/{{version}}/history", responses=problems(detail.VersionNotFound))
+@policy("entries:read")
+def list_version_history(
+    caller: Requester,
+    namespace: str,
+    name: str,
+    version: str,
+    query: Past,
+    session: ReadSession,
+    pages: Paged,
+) -> Page[Change]:
+    """What happened to a version, by number or `@alias`, the newest first."""
+    address = (namespace, name, version)
+    found = changes.version_history(session, query, address=address, caller=caller)
+    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
+
+
+def add_detail(kind: Kind, plural: str) -> None:
+    """A detail by id or identifier: the same for each kind that has no name to be found by."""
+
+    @policy("entries:read")
+    def get_entry(
+        caller: Requester, entry: str, query: Asked, session: ReadSession, request: Request
+    ) -> Response:
+        found = detail.get_entry(
+            session, kind, given=entry, caller=caller, provenance=query.provenance
+        )
+        return answer_tagged(request, found)
+
+    shown, _ = detail.DETAILS.get(kind, (EntryDetail, None))
+    options: dict[str, Any] = {"response_model": shown, "responses": problems(EntryNotFound)}
+    router.add_api_route(
+        f"/{plural}/{{entry}}", get_entry, operation_id=f"get_{kind}", summary=f"Get {WORDS[kind]}",
+        description=f"One {WORDS[kind]}, by id or by an identifier `scheme:value`.", **options,
+    )  # fmt: skip
+
+
+def add_history(kind: Kind, plural: str) -> None:
+    """The history of an entry that is found by its id or an identifier."""
+
+    @policy("entries:read")
+    def list_history(
+        caller: Requester, entry: str, query: Past, session: ReadSession, pages: Paged
+    ) -> Page[Change]:
+        found = changes.entry_history(session, query, named=(kind, entry), caller=caller)
+        return read_keyset(session, found, asked=query, caller=caller, pages=pages)
+
+    router.add_api_route(
+        f"/{plural}/{{entry}}/history", list_history, operation_id=f"list_{kind}_history",
+        summary=f"List {WORDS[kind]} history", responses=problems(EntryNotFound),
+        description=f"What happened to one {WORDS[kind]}, the newest first.",
+    )  # fmt: skip
+
+
+for _kind, _plural in rows.PLURALS.items():
+    add_detail(_kind, _plural)
+    add_history(_kind, _plural)

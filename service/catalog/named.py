@@ -1,0 +1,69 @@
+"""Filter values that are few and known: a wrong source or namespace is refused with the nearest."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from schemas.identifiers import fold_name
+from schemas.problem import FieldProblem
+from schemas.queries import Filters
+from service.access.policy import Caller
+from service.errors import Invalid
+from service.ingest.tables import SourceRow
+
+source = SourceRow.__table__
+SOURCES: Final = sa.select(*source.c["name", "namespace", "namespaces", "may_name"])
+ME: Final = "Name an owner by handle or e-mail."  # until tokens belong to accounts
+CHECKED: Final = ("source", "source__not", "namespace", "namespace__not")
+
+
+def check_names(session: Session, filters: Filters, *, caller: Caller) -> None:
+    """Refuse sources and namespaces that do not exist, or that the caller cannot know of."""
+    if problems := [
+        FieldProblem(pointer=f"?{name}/{place}", message="the token belongs to nobody", fix=ME)
+        for name in ("owner", "owner__not", "developer", "developer__not")
+        for place, value in enumerate(getattr(filters, name, None) or ())
+        if value == "me"
+    ]:
+        raise Invalid(*problems)
+    stated = {name: value for name in CHECKED if (value := getattr(filters, name, None))}
+    if not stated:
+        return
+    known = _known(session, caller)
+    wrong = [
+        problem for name, values in stated.items() for problem in _wrong(name, values, known=known)
+    ]
+    if wrong:
+        raise Invalid(*wrong)
+
+
+def _known(session: Session, caller: Caller) -> Mapping[str, set[str]]:
+    """The names of sources and of the namespaces that they may speak in."""
+    names: set[str] = set()
+    spoken: set[str] = set()
+    for name, own, mapped, may_name in session.execute(SOURCES):
+        namespaces = {own, *mapped.values(), *may_name}
+        if caller.namespaces is None or namespaces & caller.namespaces:
+            names.add(name)
+            spoken |= namespaces
+    if caller.namespaces is not None:
+        spoken &= caller.namespaces
+    return {"source": names, "namespace": spoken}
+
+
+def _wrong(
+    parameter: str, values: tuple[str, ...], *, known: Mapping[str, set[str]]
+) -> Iterator[FieldProblem]:
+    """The input is never echoed: a wrong value is told by its place."""
+    field = parameter.partition("__")[0]
+    for place, value in enumerate(values):
+        given = fold_name(value) if field == "namespace" else value
+        if given not in known[field]:
+            near = get_close_matches(given, sorted(known[field]), n=1, cutoff=0)
+            fix = f"Did you mean {near[0]}?" if near else f"You can read no {field}."
+            yield FieldProblem(
+                pointer=f"?{parameter}/{place}", message=f"is the name of no {field}", fix=fix
+            )

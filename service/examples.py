@@ -1,0 +1,122 @@
+"""Examples for the OpenAPI document: one that works for every parameter and every body."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
+CHURN: Final = {"kind": "model", "scheme": "mlflow", "value": "mlflow-prod/default/churn"}
+DIGEST: Final = f"sha256:{'9f' * 32}"
+OBSERVATIONS: Final = {
+    "observations": [
+        {
+            "subject": CHURN,
+            "observed_at": "2026-11-20T09:13:22.104Z",
+            "evidence": {"url": "https://mlflow.acme.example/#/models/churn"},
+            "facts": {
+                "namespace": "retail",
+                "name": "churn",
+                "description": "Who will leave within a month",
+                "tags": ["pii"],
+                "owners": [
+                    {"owner": {"kind": "owner", "scheme": "handle", "value": "team:retention-ds"}}
+                ],
+            },
+        }
+    ]
+}
+ENTERED: Final = {
+    "facts": {"description": "Scores bought from a vendor", "vendor_name": "Acme Scores"},
+    "reason": "in the contract register since 2024",
+}
+
+BODIES: Final[Mapping[str, Any]] = {  # by operation
+    "create_token": {"role": "reader", "namespaces": ["retail"], "days": 90},
+    "put_source": {
+        "name": "mlflow-prod",
+        "kind": "mlflow",
+        "namespace": "retail",
+        "expected_interval": "1h",
+        "credential": "MLFLOW_PROD",
+        "settings": {"uri": "https://mlflow.acme.example", "exclude": ["tmp-*"]},
+    },
+    "open_harvest": {
+        "harvest": HARVEST,
+        "scope": "registry/default",
+        "coverage": "full",
+        "harvester_version": "mlflow-registry/1",
+    },
+    "post_sightings": {"sightings": [{"subject": CHURN, "digest": DIGEST}]},
+    "post_observations": OBSERVATIONS,
+    "push_observations": OBSERVATIONS,
+    "close_harvest": {"outcome": "complete", "cursor": None, "counts": {"excluded": 3}},
+    "enter_model": {"namespace": "retail", "name": "credit-bureau-score", **ENTERED},
+    "replace_entered": ENTERED,
+    "import_models": "model,owner,description\r\nretail/score,team:risk,Bought from a vendor\r\n",
+}
+
+PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows from the schema
+    "as_of": "2026-09-30T00:00:00Z",
+    "code": "not_found",
+    "dataset": "s3://lake/churn",
+    "digest": DIGEST,
+    "entry": "0193a0f4-1111-7000-8000-000000000000",
+    "field": "description",
+    "harvest": HARVEST,
+    "identifier": "uri:s3://lake/churn",
+    "image": "registry.acme.example/churn@" + DIGEST,
+    "kind": ["model"],
+    "mlflow": "mlflow-prod/default/churn",
+    "model": "retail/churn",
+    "name": "churn",
+    "namespace": "retail",
+    "other": "@champion",
+    "owner": ["team:retention-ds"],
+    "public_id": "a1b2c3d4",
+    "q": "churn",
+    "reason": "entered by mistake",
+    "repository": "https://github.com/acme/churn",
+    "scope": ["registry/default"],
+    "since": "2026-11-01T00:00:00Z",
+    "source": "mlflow-prod",
+    "tags__has": ["pii"],
+    "version": "7",
+}
+OF_OPERATION: Final[Mapping[tuple[str, str], Any]] = {  # where one name means two things
+    ("list_changes", "since"): "0-0",
+    ("export_changes", "since"): "0-0",
+    ("list_unseen", "page_token"): "0",
+    ("list_known", "page_token"): "0",
+    ("list_quarantine", "code"): ["unknown_fact"],
+}
+
+
+def example_of(operation: str, name: str, *, schema: Mapping[str, Any]) -> Any:
+    """An example of one parameter."""
+    schema = _stated(schema)
+    chosen = "enum" in schema or "enum" in schema.get("items", ())
+    found = OF_OPERATION.get((operation, name), None if chosen else PARAMETERS.get(name))
+    if found is None:
+        found = _from_schema(schema)
+    if schema.get("type") == "array":
+        return found if isinstance(found, list) else [found]
+    return found[0] if isinstance(found, list) else found
+
+
+def _stated(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the case that it is left out."""
+    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return {**schema, **choices[0]} if choices else schema
+
+
+def _from_schema(schema: Mapping[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("default") is not None:
+        return schema["default"]
+    if schema.get("type") == "array":
+        return [_from_schema(schema.get("items", {}))]
+    if schema.get("format") == "date-time":
+        return "2026-01-01T00:00:00Z"
+    if schema.get("format") == "uuid":
+        return HARVEST
+    return {"boolean": True, "integer": 1, "number": 1}.get(schema.get("type", ""), "churn")

@@ -1,0 +1,141 @@
+"""The catalog's figures, read from the database when monitoring asks: two short queries."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from threading import Lock
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from sqlmodel import Session
+
+from service.db import Database
+from service.errors import CatalogError
+
+log = structlog.get_logger()
+
+BOUNDED: Final = sa.text("SELECT set_config('statement_timeout', '3s', true)")  # a scrape waits 10
+WINDOW: Final = timedelta(days=1)  # the longest harvest whose end is still counted
+GAUGES: Final = {  # name → (help, labels)
+    "models": ("Models, by lifecycle.", ("lifecycle",)),
+    "harvest_last_complete_timestamp_seconds": (
+        "When the latest complete harvest of an enabled source ended; 0: never.", ("source",),
+    ),
+    "source_expected_interval_seconds": ("How often a source is to be read.", ("source",)),
+    "harvest_failures": ("Harvests of the worker that failed in a row.", ("source",)),
+    "quarantine_items": ("Refused records and held-back plans not settled.", ("source", "what")),
+    "feed_lag_seconds": ("Age of the oldest change that the feed does not show yet.", ()),
+    "time_to_catalog_seconds": (
+        "From a version's creation at its source to its entry, of the last day.", ("quantile",),
+    ),
+}  # fmt: skip
+
+# A version that was a week old or older when it became known is history that a first harvest
+# brought. Ids begin with the time at which they were made, so the key finds the newest ones.
+FIGURES: Final = sa.text("""
+SELECT 'models', ARRAY[coalesce(lifecycle, 'unknown')], count(*)::float8
+  FROM model JOIN entry USING (id)
+ WHERE gone_since IS NULL AND merged_into IS NULL AND replaced_by IS NULL GROUP BY 2
+UNION ALL
+SELECT 'harvest_last_complete_timestamp_seconds', ARRAY[source.name],
+       coalesce(extract(epoch FROM max(greatest(full_closed_at, delta_closed_at))), 0)
+  FROM source LEFT JOIN scope ON source_id = source.id WHERE enabled GROUP BY source.name
+UNION ALL
+SELECT 'source_expected_interval_seconds', ARRAY[name], expected_interval_seconds
+  FROM source WHERE enabled
+UNION ALL
+SELECT 'harvest_failures', ARRAY[name], failures
+  FROM turn JOIN source ON id = source_id WHERE enabled
+UNION ALL
+SELECT 'quarantine_items', ARRAY[name, what], count(*)
+  FROM quarantine JOIN source ON source.id = source_id
+ WHERE resolved_at IS NULL GROUP BY 2
+UNION ALL
+SELECT 'feed_lag_seconds', '{}',
+       coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)
+  FROM change WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+UNION ALL
+SELECT 'time_to_catalog_seconds', ARRAY[quantile::text],
+       percentile_cont(quantile) WITHIN GROUP (ORDER BY seconds)
+  FROM (SELECT greatest(0, extract(epoch FROM first_seen_at - created_at)) AS seconds
+          FROM entry JOIN version USING (id)
+         WHERE entry.id > CAST(:since AS uuid) AND created_at > first_seen_at - interval '7 days'
+       ) AS late, unnest(ARRAY[0.5, 0.95, 0.99]) AS quantile GROUP BY quantile
+""")
+HARVESTS: Final = sa.text("""
+SELECT harvest.id, source.name, outcome, greatest(seen - unchanged, 0), unchanged, refused
+  FROM scope JOIN source ON source.id = source_id JOIN harvest ON scope_id = scope.id
+ WHERE opened_at > clock_timestamp() - CAST(:window AS interval) AND closed_at IS NOT NULL
+   AND NOT dry_run
+""")
+
+
+class DatabaseFigures:
+    """A collector: what it finds belongs to the catalog, whichever replica is asked."""
+
+    def __init__(self, database: Database) -> None:
+        """Harvests that had ended before are history."""
+        self.database, self.tally, self._one = database, Tally(), Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every figure; without the database, that it is away."""
+        families = {
+            name: GaugeMetricFamily(f"model_catalog_{name}", said, labels=labels)
+            for name, (said, labels) in GAUGES.items()
+        }
+        away = False
+        try:
+            with self._one, self.database.reading() as session:
+                self._read(session, families)
+        except CatalogError as error:
+            log.warning("figures_not_read", code=error.code(), facts=error.facts)
+            away = True
+        up = GaugeMetricFamily("model_catalog_database_up", "1 when its figures can be read.")
+        up.add_metric((), 0 if away else 1)
+        yield from (up, *([] if away else families.values()), *self.tally.families())
+
+    def _read(self, session: Session, families: dict[str, GaugeMetricFamily]) -> None:
+        session.execute(BOUNDED)
+        now = session.execute(sa.select(sa.func.now())).scalar_one()
+        since = UUID(int=int((now - WINDOW).timestamp() * 1_000) << 80)
+        for name, labels, value in session.execute(FIGURES, {"since": since}):
+            families[name].add_metric(labels, value)
+        self.tally.take(session.execute(HARVESTS, {"window": WINDOW}))
+
+
+class Tally:
+    """Harvests that ended, and what they read, counted since this process began.
+
+    Each is counted once, however often and late it is seen: those of the last day are remembered.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was looked at."""
+        self._counted: set[UUID] | None = None
+        self.harvests: Counter[tuple[str, str]] = Counter()
+        self.observations: Counter[tuple[str, str]] = Counter()
+
+    def take(self, ended: Iterable[Any]) -> None:
+        """Count what is new among the harvests of the last day."""
+        first, seen = self._counted is None, set[UUID]()
+        for harvest, source, outcome, *figures in ended:
+            seen.add(harvest)
+            known = first or harvest in (self._counted or ())
+            self.harvests[source, outcome] += not known
+            for result, figure in zip(("recorded", "unchanged", "refused"), figures, strict=True):
+                self.observations[source, result] += 0 if known else figure
+        self._counted = seen
+
+    def families(self) -> Iterator[Metric]:
+        """The two counters."""
+        for name, said, label, counted in (
+            ("harvests", "Harvests that ended.", "outcome", self.harvests),
+            ("observations", "What harvests read.", "result", self.observations),
+        ):
+            family = CounterMetricFamily(f"model_catalog_{name}", said, labels=("source", label))
+            for labels, count in sorted(counted.items()):
+                family.add_metric(labels, count)
+            yield family

@@ -1,0 +1,92 @@
+"""What a reader means who asks why something is, or is not, in the catalog."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from schemas.canonical import canonical_digest
+from schemas.identifiers import SCHEMES, Identifier, Kind
+from schemas.operations import ExplainQuery
+from schemas.problem import FieldProblem
+from service.catalog.tables import Link
+from service.catalog.typed import TYPED
+from service.errors import Invalid
+
+NAMED: Final = {  # parameter → the kind and scheme of its identifier
+    "model": (Kind.MODEL, "name"),
+    "repository": (Kind.REPOSITORY, "url"),
+    "dataset": (Kind.DATASET, "uri"),
+}
+link = Link.__table__
+
+
+class Meant(NamedTuple):
+    """Identifiers that may be meant, and entries that hold a value by which they are looked up."""
+
+    identifiers: tuple[Identifier, ...]
+    lookup: sa.Select[Any] | sa.CompoundSelect[Any] | None = None
+
+
+def read_meant(asked: ExplainQuery) -> Meant:
+    """What is asked for. Raises `Invalid`."""
+    given = asked.model_dump(exclude_none=True)
+    if len(given) != 1:
+        names = ", ".join(ExplainQuery.model_fields)
+        raise Invalid(FieldProblem(pointer="", message=f"needs exactly one of {names}"))
+    ((name, value),) = given.items()
+    if name == "digest":
+        return Meant((), _bearing(value))
+    if name == "image":
+        return Meant((), _serving(value))
+    found = tuple(dict.fromkeys(_identifiers(name, value)))
+    if not found:
+        raise Invalid(FieldProblem(pointer=f"?{name}", message="is no identifier of this form"))
+    return Meant(found)
+
+
+def _identifiers(name: str, value: str) -> Iterator[Identifier]:
+    if name in NAMED:
+        kind, scheme = NAMED[name]
+        yield from _read(kind, scheme, value=value)
+        return
+    kinds: list[Kind] = list(Kind)
+    scheme = "mlflow"
+    if name == "identifier":
+        scheme, _, value = value.partition(":")
+        if scheme in set(Kind):
+            kinds = [Kind(scheme)]
+            scheme, _, value = value.partition(":")
+    for kind in kinds:
+        if scheme in SCHEMES[kind]:
+            yield from _read(kind, scheme, value=value)
+
+
+def _read(kind: Kind, scheme: str, *, value: str) -> Iterator[Identifier]:
+    try:
+        yield Identifier(kind=kind, scheme=scheme, value=value)
+    except ValidationError:
+        return
+
+
+def _bearing(digest: str) -> sa.CompoundSelect[Any]:
+    """What was made, built or served with a digest, or trained on data that had it."""
+    try:
+        written = canonical_digest(digest)
+    except ValueError:
+        written = digest
+    version, build, served = (TYPED[k] for k in (Kind.VERSION, Kind.BUILD, Kind.DEPLOYMENT))
+    return sa.union(
+        sa.select(version.c.id).where(version.c.digests.contains([written])),
+        sa.select(build.c.id).where(build.c.artifacts.contains([{"digest": written}])),
+        sa.select(served.c.id).where(served.c.digest == written),
+        sa.select(link.c.entry_id).where(link.c.digest == digest),
+    )
+
+
+def _serving(image: str) -> sa.Select[Any]:
+    """What serves an image, by its reference or by the digest in it."""
+    served = TYPED[Kind.DEPLOYMENT]
+    _, _, digest = image.rpartition("@")
+    return sa.select(served.c.id).where(sa.or_(served.c.image == image, served.c.digest == digest))

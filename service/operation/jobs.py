@@ -1,0 +1,117 @@
+"""What is done from time to time: harvests expire, what nobody needs any more is thrown away."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Session
+
+from schemas.harvest import Outcome
+from service.access.tables import TokenRow
+from service.db import Database
+from service.ingest.harvests import forget
+from service.ingest.tables import HarvestRow, QuarantineRow
+from service.operation.retention import forget_training_runs
+
+TOKENS_SHOWN: Final = timedelta(days=30)  # after their end
+SETTLED_SHOWN: Final = timedelta(days=90)  # refused records that somebody has settled
+REPORTS_WHOLE: Final = timedelta(days=90)  # then without what was skipped and planned
+MOST_QUARANTINED: Final = 10_000  # of one source; the oldest go
+LONGER: Final = sa.text("SET LOCAL statement_timeout = '10min'")
+ALONE: Final = sa.text("SELECT pg_try_advisory_xact_lock(hashtext('model-catalog:jobs'))")
+
+harvest, token, quarantine = (table.__table__ for table in (HarvestRow, TokenRow, QuarantineRow))
+
+
+def run_jobs(
+    database: Database, *, training_run_days: int | None, dry_run: bool = False
+) -> dict[str, int]:
+    """Do each job once, in a transaction of its own; answers how much each found to do.
+
+    Whoever comes while another does a job leaves it to that one.
+    """
+    found = {}
+    for name, job in JOBS.items():
+
+        def alone(session: Session, job: Callable[[Session], int] = job) -> int:
+            session.execute(LONGER)
+            done = job(session) if session.execute(ALONE).scalar_one() else 0
+            if dry_run:
+                session.rollback()
+            return done
+
+        found[name] = database.transact(alone)
+    if training_run_days is not None:
+        after = timedelta(days=training_run_days)
+        found["training_runs"] = forget_training_runs(database, after=after, dry_run=dry_run)
+    return found
+
+
+def expire_harvests(session: Session) -> int:
+    """A harvest that was never closed failed when its lease ended: nothing retired, cursor kept.
+
+    One that somebody has locked is in use, and lives.
+    """
+    idle = sa.select(harvest.c.id).where(
+        harvest.c.closed_at.is_(None), harvest.c.lease_until < sa.func.clock_timestamp()
+    )
+    over = (
+        sa.update(harvest)
+        .where(harvest.c.id.in_(idle.with_for_update(skip_locked=True)))
+        .values(closed_at=harvest.c.lease_until, outcome=Outcome.FAILED.value)
+        .returning(harvest.c.id)
+    )
+    expired = session.execute(over).scalars().all()
+    for one in expired:
+        forget(session, one)
+    return len(expired)
+
+
+def drop_tokens(session: Session) -> int:
+    """Tokens that ended a while ago; the ledger keeps who made them for whom."""
+    ended = sa.func.least(token.c.expires_at, token.c.revoked_at)
+    return _count(session, sa.delete(token).where(ended < sa.func.now() - TOKENS_SHOWN))
+
+
+def drop_settled(session: Session) -> int:
+    """Refused records and held-back plans that were settled a while ago."""
+    old = quarantine.c.resolved_at < sa.func.now() - SETTLED_SHOWN
+    return _count(session, sa.delete(quarantine).where(old))
+
+
+def bound_quarantine(session: Session, most: int = MOST_QUARANTINED) -> int:
+    """What a source had refused beyond the newest so many: nobody reads that far."""
+    newest_first = sa.func.row_number().over(
+        partition_by=quarantine.c.source_id,
+        order_by=(quarantine.c.last_at.desc(), quarantine.c.id.desc()),
+    )
+    ranked = sa.select(quarantine.c.id, newest_first.label("rank")).subquery()
+    beyond = sa.select(ranked.c.id).where(ranked.c.rank > most)
+    return _count(session, sa.delete(quarantine).where(quarantine.c.id.in_(beyond)))
+
+
+def shorten_reports(session: Session) -> int:
+    """Old reports keep their figures, not the long lists of what was skipped or planned."""
+    lists = [harvest.c.report[name] for name in ("skipped", "plan")]
+    long = sa.or_(*(sa.func.jsonb_array_length(listed) > 0 for listed in lists))
+    old = harvest.c.closed_at < sa.func.now() - REPORTS_WHOLE
+    empty = sa.cast({"skipped": [], "plan": []}, JSONB)
+    shorter = harvest.c.report.op("||", return_type=JSONB)(empty)
+    changed = sa.update(harvest).where(old, harvest.c.report.is_not(None), long)
+    return _count(session, changed.values(report=shorter))
+
+
+def _count(session: Session, statement: Any) -> int:
+    done: Any = session.execute(statement)
+    return int(done.rowcount)
+
+
+JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
+    "harvests_expired": expire_harvests,
+    "tokens_dropped": drop_tokens,
+    "settled_dropped": drop_settled,
+    "quarantine_bounded": bound_quarantine,
+    "reports_shortened": shorten_reports,
+}
