@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench import first_harvest, ingest, unchanged_sweep
+from bench import csv_export, first_harvest, idle, ingest, reads, unchanged_sweep
+from bench import help as of_command
 from bench.result import Result, Stage
 
 BENCHES: Final[Mapping[str, Callable[[Stage], Result]]] = {
     "first_harvest": first_harvest.measure,
     "unchanged_sweep": unchanged_sweep.measure,
     "ingest": ingest.measure,
+    "csv_export": csv_export.measure,
+    "reads": reads.measure,
+    "help": of_command.measure,
+    "idle": idle.measure,
 }
 
 

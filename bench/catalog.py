@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cli.client import Client
 from cli.demo.children import Children, free_port, wait_for
-from cli.demo.route import LOOPBACK, Catalog
 from service.access.tokens import bootstrap
 from service.db import Database
 from service.ledger.change import Actor
 
 ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = "mlflow-bench"
+LOOPBACK: Final = "127.0.0.1/32"
 
 
 class Clocked(NamedTuple):
@@ -27,7 +28,7 @@ class Clocked(NamedTuple):
 
     seconds: float
     with_start: float
-    report: dict[str, object]
+    reports: tuple[dict[str, object], ...]
 
 
 class Running(NamedTuple):
@@ -52,8 +53,8 @@ class Running(NamedTuple):
         if done.returncode:
             message = f"the harvest failed:\n{done.stdout}\n{done.stderr}"
             raise RuntimeError(message)
-        report, clock = done.stdout.splitlines()[-2:]
-        return Clocked(json.loads(clock)["seconds"], took, json.loads(report))
+        *reports, clock = map(json.loads, done.stdout.splitlines())
+        return Clocked(clock["seconds"], took, tuple(reports))
 
 
 @contextmanager
@@ -70,10 +71,7 @@ def run_catalog(database: str, *, uri: str) -> Iterator[Running]:
         log = Path(folder) / "catalog.log"
         children.start(command, log=log, environment=os.environ | settings)
         wait_for(f"{url}/readyz", children, log=log)
-        catalog = Catalog(url, bootstrap=_first_token(database))
-        _declare(catalog, uri)
-        made = catalog.admin.post("/api/v1/tokens", {"role": "source", "source": SOURCE, "days": 1})
-        yield Running(url, made["token"])
+        yield Running(url, _declared(url, _first_token(database), uri=uri))
 
 
 def _first_token(database: str) -> str:
@@ -85,9 +83,14 @@ def _first_token(database: str) -> str:
     return text
 
 
-def _declare(catalog: Catalog, uri: str) -> None:
+def _declared(url: str, first: str, *, uri: str) -> str:
+    """Declare the source, as an admin; answers its token."""
+    made = Client(url, first).post("/api/v1/tokens", {"role": "admin", "days": 1})
+    admin = Client(url, made["token"])
     settings = {
         "name": SOURCE, "kind": "mlflow", "namespace": "retail",
         "settings": {"uri": uri, "workspaces": ["default"]},
     }  # fmt: skip
-    catalog.admin.put(f"/api/v1/sources/{SOURCE}", settings)
+    admin.put(f"/api/v1/sources/{SOURCE}", settings)
+    own = admin.post("/api/v1/tokens", {"role": "source", "source": SOURCE, "days": 1})
+    return str(own["token"])
