@@ -1,6 +1,7 @@
 """One entry in full: its facts, what stands beside it, and where each field comes from."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,6 +33,7 @@ from service.catalog.select import (
 )
 from service.errors import NotFound
 
+FILTERS: Final = {Kind.MODEL: ModelFilters, Kind.VERSION: VersionFilters}
 As = Callable[[sa.RowMapping], EntryRow]
 DETAILS: Final[Mapping[Kind, tuple[type[EntryRow], As]]] = {
     Kind.USE: (UseDetail, rows.use_row),
@@ -67,9 +69,7 @@ def get_model(
 def find_model(session: Session, namespace: str, *, name: str, caller: Caller) -> sa.RowMapping:
     """The row of a model that the caller may see. Raises `ModelNotFound`."""
     key = _key(namespace, name)
-    found = select_models(ModelFilters(), visible_to=caller)
-    query = found.where(entry.c.natural_key == key, bears_name())
-    row = session.execute(query).mappings().one_or_none()
+    row = session.execute(_named(Kind.MODEL, caller), {"name": key}).mappings().one_or_none()
     if row is None:
         raise ModelNotFound(name=key)
     return row
@@ -96,13 +96,11 @@ def find_version(
 ) -> sa.RowMapping:
     """The row of a version. Raises `ModelNotFound`, `VersionNotFound`."""
     key = _key(*model)
-    found = select_versions(VersionFilters(), visible_to=caller).where(bears_name())
-    query = (
-        _aliased(found, key, segment=label[1:])
-        if label.startswith("@")
-        else found.where(entry.c.natural_key == f"{key}/{_segment(label)}")
-    )
-    row = session.execute(query).mappings().first()
+    if label.startswith("@"):
+        row = session.execute(_aliased(key, label[1:], caller=caller)).mappings().first()
+    else:
+        named = {"name": f"{key}/{_segment(label)}"}
+        row = session.execute(_named(Kind.VERSION, caller), named).mappings().first()
     if row is None:
         find_model(session, model[0], name=model[1], caller=caller)
         raise VersionNotFound(model=key)
@@ -131,8 +129,17 @@ def _segment(given: str) -> str:
     return fold_name(given.replace("/", "%2F").replace("#", "%23"))
 
 
-def _aliased(found: sa.Select[Any], model: str, *, segment: str) -> sa.Select[Any]:
+@lru_cache(maxsize=256)
+def _named(kind: Kind, caller: Caller) -> sa.Select[Any]:
+    """The row of what bears a name; built once, for to build it takes longer than to run it."""
+    select = select_models if kind is Kind.MODEL else select_versions
+    found = select(FILTERS[kind](), visible_to=caller)
+    return found.where(entry.c.natural_key == sa.bindparam("name"), bears_name())
+
+
+def _aliased(model: str, segment: str, *, caller: Caller) -> sa.Select[Any]:
     """Of versions with one alias: those that bear their numbers bare first, then the highest."""
+    found = select_versions(VersionFilters(), visible_to=caller).where(bears_name())
     named = version.c.aliases.contains([decode_segment(segment)])
     here = sa.and_(parent.c.natural_key == model, bears_name(parent), entry.c.gone_since.is_(None))
     return found.where(named, here).order_by(None).order_by(*ALIASED).limit(1)
