@@ -70,6 +70,7 @@ LOOKUP: Final = Scheme(keeps_alive=False, lookup_only=True)
 ALIVE: Final = Scheme()
 NAMED_ONLY: Final = Scheme(keeps_alive=False)
 
+NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     Kind.MODEL: {
         "mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "person": BOUND, "other": BOUND,

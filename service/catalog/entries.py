@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from schemas.identifiers import SCHEMES, Identifier, Kind
+from schemas.identifiers import NATURAL, SCHEMES, Identifier, Kind
 from service.access.policy import Caller
 from service.catalog import rows
 from service.catalog.select import bears_name, entry, visible
@@ -16,7 +16,6 @@ from service.catalog.tables import SubjectRow
 from service.errors import NotFound
 
 subject = SubjectRow.__table__
-NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 PLURALS: Final = rows.PLURALS
 WORDS: Final[Mapping[Kind, str]] = {
     kind: kind.value.replace("_", " ") for kind in Kind

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from schemas.digest import stated_digest
 from schemas.facts import ModelFacts, VersionFacts
 from schemas.identifiers import (
+    NATURAL,
     SCHEMES,
     Identifier,
     Kind,
@@ -23,7 +24,6 @@ from service.ingest.sources import SourceFacts
 from service.invalid import document_pointer, field_problems
 
 REGISTERED: Final = frozenset({"mlflow", "mlflow-training", "mlflow-mlmodel"})
-NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 
 
 class Item(NamedTuple):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session
 
-from schemas.identifiers import Identifier, Kind, decode_segment, source_of, workspace_of
+from schemas.identifiers import NATURAL, Identifier, Kind, decode_segment, source_of, workspace_of
 from schemas.operations import (
     CoverageRow,
     ExplainedDecision,
@@ -21,7 +21,7 @@ from schemas.operations import (
     Explanation,
 )
 from service.access.policy import Caller
-from service.catalog.entries import NATURAL, entry_address
+from service.catalog.entries import entry_address
 from service.catalog.select import entry, one_snapshot, subject, visible
 from service.catalog.view import label_of
 from service.ingest import tables

@@ -6,10 +6,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.identifiers import Identifier, Kind, natural_name
+from schemas.identifiers import NATURAL, Identifier, Kind, natural_name
 from service.catalog.tables import Entry, SubjectRow
 from service.catalog.typed import TYPED
-from service.ingest.batch import NATURAL, Item, keeps_alive
+from service.ingest.batch import Item, keeps_alive
 from service.ingest.placed import REGISTRIES, Alive, Known, Placed
 from service.ingest.record import KEY as STATED_KEY
 from service.ingest.record import sighted_at

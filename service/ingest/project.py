@@ -1,6 +1,6 @@
 """Turns folded entries into the rows they should be, and writes those that differ."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -8,15 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.digest import canonical_json, sha256
 from schemas.identifiers import Kind, number_key
 from service.catalog import write
-from service.catalog.desired import Desired, LinkTo
+from service.catalog.desired import Desired
 from service.catalog.tables import Entry
 from service.catalog.typed import (
-    BORROWING,
     PARENTS_FIRST,
-    REFERENCES,
     link_facts,
     reference_columns,
     value_facts,
@@ -24,8 +21,8 @@ from service.catalog.typed import (
 from service.ingest import names
 from service.ingest.fold import Reconciled, fold_entries, statements_of
 from service.ingest.follow import contested, referring
+from service.ingest.linked import grants, links_to
 from service.ingest.names import PARENT, Parent
-from service.ingest.placed import NAMESPACED
 from service.ingest.sources import SourceFacts
 from service.ingest.targets import Targets, find_targets
 from service.ledger.change import Cause
@@ -119,7 +116,7 @@ def desired_entry(
     links = tuple(
         link
         for name in sorted(link_facts(kind) & fields.keys())
-        for link in _links(name, fields[name].value, targets=targets)
+        for link in links_to(name, fields[name].value, targets=targets)
     )
     above = row[f"{PARENT[kind]}_id"] if kind in PARENT else None
     parent = parents.get(above, targets.parent(above)) if above else None
@@ -135,7 +132,7 @@ def desired_entry(
         stub=not reconciled.said,
         by_time=_by_time(reconciled, kind, targets=targets),
         gone_since=reconciled.gone_since,
-        grants=_grants(reconciled, namespace, row=row, links=links),
+        grants=grants(reconciled, namespace, row=row, links=links),
     )
 
 
@@ -259,55 +256,3 @@ def _mean_one(name: str, field: Folded, *, targets: Targets) -> bool:
     stated = [value for said in field.ranked if isinstance(value := said.facts[name], Mapping)]
     whole = len(stated) == len(field.ranked) and all("scheme" in value for value in stated)
     return whole and len({targets.named(value) for value in stated}) == 1
-
-
-def _links(name: str, value: Any, *, targets: Targets) -> Iterable[LinkTo]:
-    """One link a member of the set whose target is known."""
-    for item in value or ():
-        target = targets.named(_named_in(item))
-        if target is not None:
-            yield LinkTo(
-                field=name,
-                key=sha256(canonical_json(item)),
-                target_id=target,
-                role=item.get("role"),
-                digest=item.get("digest"),
-                attributes=dict(item),
-            )
-
-
-def _named_in(member: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The identifier in a member of a set, or the member itself where it is one."""
-    if "scheme" in member:
-        return member
-    named: Mapping[str, Any] = next(p for p in member.values() if isinstance(p, Mapping))
-    return named
-
-
-def _grants(
-    reconciled: Reconciled,
-    namespace: str | None,
-    *,
-    row: Mapping[str, Any],
-    links: Sequence[LinkTo],
-) -> frozenset[tuple[UUID, str]]:
-    """(entry, namespace) pairs that this entry makes visible: itself, and what it links to.
-
-    What has a namespace of its own needs none, and owners are seen by everybody.
-    """
-    standing = reconciled.standing
-    kind = Kind(standing.kind)
-    if kind in NAMESPACED:
-        namespaces = frozenset({namespace} if namespace else ())
-        granted: set[tuple[UUID, str]] = set()
-    else:
-        namespaces = reconciled.namespaces
-        granted = {(standing.id, seen) for seen in namespaces if kind in BORROWING}
-    linked = {
-        row[column]
-        for fact, column in reference_columns(kind).items()
-        if REFERENCES[kind, fact] in BORROWING
-    }
-    linked |= {link.target_id for link in links if _named_in(link.attributes)["kind"] in BORROWING}
-    granted |= {(target, seen) for target in linked - {None} for seen in namespaces}
-    return frozenset(granted)
