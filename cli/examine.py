@@ -72,7 +72,8 @@ def _disk(url: str) -> Iterator[Finding]:
     """A private server's folder; of another machine's disk we know nothing."""
     if url.startswith(PREFIX):
         folder = Path(url.removeprefix(PREFIX)).expanduser()
-        free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        free = shutil.disk_usage(there).free
         full = free < LEAST_FREE
         yield Finding("fail" if full else "ok", "disk", f"{free / 1024**3:.1f} GiB are free",
                       "Make space: without it nothing can be written." if full else "")  # fmt: skip

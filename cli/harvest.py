@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import stamina.instrumentation
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -48,6 +49,7 @@ def harvest(
         _harvest_due()
         return
     signal.signal(signal.SIGTERM, _interrupt)
+    stamina.instrumentation.set_on_retry_hooks(())  # they would tell of it on standard output
     settings = _settings(source)
     url, token = service_url(), service_token()
     for name in OURS:

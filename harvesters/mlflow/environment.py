@@ -49,7 +49,8 @@ def prepare_environment(
     prepared = {name: text for name, text in environ.items() if not _is_unwanted(name)}
     prepared |= {**CLIENT, "HOME": home}
     if uri.startswith("file:"):
-        prepared["MLFLOW_ALLOW_FILE_STORE"] = "true"
+        # Its store asks for logged models at the default address, else a database made on the spot.
+        prepared |= {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_TRACKING_URI": uri}
     if ca_file is not None:
         prepared["MLFLOW_TRACKING_SERVER_CERT_PATH"] = ca_file
     if secret is not None:

@@ -51,6 +51,8 @@ class ExperimentWalk(RunReader):
         self.runs = RunPages(self.registry, self.registry.experiments(), clock=self.clock)
         progress = Progress(self.began)
         self.read_all = before is None or self.began - before.all_read >= ALL_AGAIN
+        if before is not None:
+            self.settled = 0 if self.read_all else as_milliseconds(before.all_read)
         for page in self._all() if before is None or self.read_all else self._changed(before):
             progress.add(page.runs)
             yield page
@@ -62,6 +64,10 @@ class ExperimentWalk(RunReader):
         for page in self.runs.named(ids):
             yield from self.observe(page)
         yield from self._held()
+
+    def _settle(self) -> None:
+        at = as_milliseconds(self.began) if self.unlimited else 0
+        self.references.settle(self._told, all_read=self.read_all and self.unlimited, at=at)
 
     def _all(self) -> Iterator[RunPage]:
         if self.days is None:

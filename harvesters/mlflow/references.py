@@ -46,6 +46,7 @@ class References:
         self.complete = False  # every version was listed
         self.walked = False  # what was read of all training runs was told of their versions too
         self.all_read = False  # and that was every training run that the server shows
+        self.settled = 0  # what those read that began before was told; in milliseconds
         self.open: dict[str, int] = {}  # training runs that have not ended, by when they began
 
     def add(self, rows: Iterable[VersionRow]) -> None:
@@ -81,9 +82,9 @@ class References:
         """A logged model was found to be made by a training run."""
         self.by_run[run_id] += self.by_logged_model.pop(logged_model, ())
 
-    def settle(self, run_ids: Iterable[str], *, all_read: bool) -> None:
-        """These were read and told, together with their versions."""
-        self.walked, self.all_read = True, all_read
+    def settle(self, run_ids: Iterable[str], *, all_read: bool, at: int) -> None:
+        """These were read and told, together with their versions; `at` is when that began."""
+        self.walked, self.all_read, self.settled = True, all_read, at
         for run_id in run_ids:
             self.by_run.pop(run_id, None)
 

@@ -40,6 +40,7 @@ class RunReader:
     listing = ""  # what the scope is called after
     read_all = False
     unlimited = True  # reading all means every one
+    settled = 0  # what earlier ones read was told when all were read, in milliseconds
     _datasets: dict[Identifier, Held]
 
     def __init__(
@@ -69,7 +70,7 @@ class RunReader:
         if page.cursor is not None or len(self._datasets) >= MOST_HELD:
             yield from self._held()
         if page.cursor is not None:
-            self.references.settle(self._told, all_read=self.read_all and self.unlimited)
+            self._settle()
 
     def cursor_after(self, page: RunPage) -> str | None:
         """Known once everything was read."""
@@ -79,6 +80,9 @@ class RunReader:
         """Nothing: a delta harvest draws no conclusion from what it did not see."""
         del unseen
         return iter(())
+
+    def _settle(self) -> None:
+        """All was read."""
 
     def _begin(self) -> None:
         self.began = self.clock()
@@ -112,9 +116,12 @@ class RunReader:
     def _hold(self, dataset: ReadDataset, row: RunRow, *, said: Observation) -> None:
         """Of two statements the one of the training run that began later counts.
 
-        Else which of them is current would depend on the order in which pages came.
+        Else which of them is current would depend on the order in which pages came, and one that
+        is read again because it never ended would outdo all that began after it.
         """
         began = row.info.start_time or 0
+        if began < self.settled:
+            return
         held = self._datasets.get(dataset.subject)
         if held is None or held.began <= began:
             held = Held(began, dataset, said.observed_at, said.evidence)

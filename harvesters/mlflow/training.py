@@ -29,6 +29,7 @@ class TrainingSweep(RunReader):
         """The last page is empty but for the cursor."""
         self._begin()
         self._check_namespace()
+        self.settled = self.references.settled
         before = read_cursor(TrainingCursor, cursor)
         all_again = before is None or self.began - before.reread_at >= ALL_AGAIN
         since = before.versions_after - SLACK if before is not None else 0

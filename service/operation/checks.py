@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from schemas.harvest import Outcome
 from service import migrations
 from service.access.tables import TokenRow
 from service.db import Database
-from service.ingest.tables import QuarantineRow, ScopeRow, SourceRow
+from service.ingest.tables import HarvestRow, QuarantineRow, ScopeRow, SourceRow
 from service.operation.tables import TurnRow
 from service.operation.turns import last_complete
 from service.rights import faults, single_role
@@ -22,8 +23,10 @@ LATE: Final = 2  # intervals; facts count as stale from then on
 MANY_QUARANTINED: Final = 1_000
 EXTENSIONS: Final = ("pg_trgm",)
 
-source, scope, token, quarantine, turn = (
-    table.__table__ for table in (SourceRow, ScopeRow, TokenRow, QuarantineRow, TurnRow)
+LATELY: Final = timedelta(days=7)  # a scope that nobody reads any more is no fault
+
+source, scope, harvest, token, quarantine, turn = (
+    table.__table__ for table in (SourceRow, ScopeRow, HarvestRow, TokenRow, QuarantineRow, TurnRow)
 )
 
 
@@ -99,13 +102,36 @@ def check_sources(database: Database) -> Iterator[Finding]:
             .order_by(source.c.name)
         )  # fmt: skip
         rows = session.execute(query).all()
+        failing = session.execute(_failing()).all()
     for name, interval, complete, failures, now, kind in rows:
         if kind == "mlflow" or complete is not None:
             yield _source(name, complete, interval=timedelta(seconds=interval), now=now,
                           failures=failures)  # fmt: skip
+    for name, scope_name in failing:
+        yield Finding("warn", f"scope {scope_name} of {name}", "its last harvest failed",
+                      f"`model-catalog harvest {name}` says why.")  # fmt: skip
     if not rows:
         yield Finding("warn", "sources", "none is declared",
                       "Declare one: `model-catalog source apply FILE`.")  # fmt: skip
+
+
+def _failing() -> sa.Select[tuple[str, str]]:
+    """Scopes whose latest harvest failed: those of the same source beside them may be well."""
+    latest = (
+        sa.select(harvest.c.outcome)
+        .where(harvest.c.scope_id == scope.c.id, ~harvest.c.dry_run)
+        .where(harvest.c.closed_at.is_not(None), harvest.c.opened_at > sa.func.now() - LATELY)
+        .order_by(harvest.c.opened_at.desc())
+        .limit(1)
+        .correlate(scope)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(source.c.name, scope.c.name)
+        .join_from(scope, source, source.c.id == scope.c.source_id)
+        .where(source.c.enabled, latest == Outcome.FAILED.value)
+        .order_by(source.c.name, scope.c.name)
+    )
 
 
 def _source(

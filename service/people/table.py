@@ -70,8 +70,8 @@ def as_table(rows: Callable[[], Iterator[Row]], **said: str | None) -> Table:
     if len(header.cells) > MOST_COLUMNS:
         raise FileUnreadable(detail=f"It has more than {MOST_COLUMNS} columns.")
     if any(len(cell) > LONGEST_NAME for cell in header.cells):
-        said = f"the name of a column is longer than {LONGEST_NAME} characters"
-        raise FileUnreadable(detail=f"Row {header.number} names the columns, but {said}.")
+        why = f"the name of a column is longer than {LONGEST_NAME} characters"
+        raise FileUnreadable(detail=f"Row {header.number} names the columns, but {why}.")
     first = header.number
 
     def body() -> Iterator[Row]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from schemas.harvest import Outcome
+from schemas.harvest import Coverage, Outcome
 from service.db import Database
 from service.figures import GAUGES, Tally
 from tests.architecture.source import ROOT
@@ -67,6 +67,19 @@ def test_metrics_catalog(filled: Database) -> None:
     assert about(found, "quarantine_items") == {("mlflow-prod", "refused"): 1}
     assert about(found, "feed_lag_seconds") == {(): 0}
     assert about(found, "database_up") == {(): 1}
+
+
+def test_metrics_pushed_sources(filled: Database) -> None:
+    """What nobody reads is never late: people's source and pushed ones say nothing of harvests."""
+    make_source(filled, "people", kind="person")
+    pushed = make_source(filled, "deploys", kind="ci")
+    with opened(filled) as service:
+        before = about(scraped(service), "harvest_last_complete_timestamp_seconds")
+        Sweep(filled, pushed, coverage=Coverage.DELTA).close()
+        after = about(scraped(service), "harvest_last_complete_timestamp_seconds")
+
+    assert set(before) == {("mlflow-prod",), ("mlflow-two",)}
+    assert set(after) == {*before, ("deploys",)}
 
 
 def test_metrics_harvests(filled: Database) -> None:

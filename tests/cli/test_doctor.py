@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
+from schemas.harvest import Outcome
 from service.db import Database
 from tests.cli.conftest import KEY, Command, Ran, Served
 from tests.support.catalog import Sweep, make_source, model
@@ -73,6 +74,21 @@ def test_doctor_sources(look: Look, harvested: Database, owner_database: Databas
     assert late[:2] == ("fail", "read completely 3 h ago")
     assert late[2] == "It is expected every 60 min: `model-catalog harvest mlflow-prod` says why."
     assert "source mlflow-off" not in found
+
+
+def test_doctor_failing_scope(look: Look, harvested: Database, owner_database: Database) -> None:
+    """One scope that fails is named although another of its source was just read completely."""
+    source = make_source(harvested, settings={"uri": NOWHERE})
+    Sweep(harvested, source, scope="training_runs/default").close(Outcome.FAILED, error="no")
+
+    ran, found = look("--offline")
+
+    failing = found["scope training_runs/default of mlflow-prod"]
+    assert (ran.code, failing) == (
+        1, ("warn", "its last harvest failed", "`model-catalog harvest mlflow-prod` says why."),
+    )  # fmt: skip
+    change(owner_database, "UPDATE harvest SET opened_at = opened_at - interval '8 days'")
+    assert "scope training_runs/default of mlflow-prod" not in look("--offline")[1]
 
 
 def test_doctor_way(look: Look, harvested: Database) -> None:
@@ -192,4 +208,4 @@ def test_doctor_private_server(command: Command, embedded_folder: str) -> None:
 def embedded_folder() -> Iterator[str]:
     """A folder for a private server, which root's server account can enter."""
     with tempfile.TemporaryDirectory(prefix="catalog-", ignore_cleanup_errors=True) as folder:
-        yield f"{folder}/data"
+        yield f"{folder}/new/data"  # neither is there yet

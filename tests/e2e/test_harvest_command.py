@@ -135,6 +135,25 @@ def test_harvest_prints(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("churn")
+def test_harvest_prints_reports_alone(site: Site, way_in: Proxy) -> None:
+    """A catalog that is busy for a moment is asked again; of that nothing stands in the output."""
+    busy = {"open", "sightings", "close"}
+
+    def refuse(asked: Asked) -> Answered | None:
+        if asked.step not in busy:
+            return None
+        busy.remove(asked.step)
+        return Answered(503, b"{}")
+
+    way_in.before = refuse
+    done = site.command("harvest", "mlflow-prod", "--json", MODEL_CATALOG_URL=way_in.url)
+
+    assert (done.returncode, busy) == (0, set())
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["complete"] * 4
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("churn")
 def test_harvest_on_a_terminal(site: Site) -> None:
     """On a terminal a table; a plan is listed field by field."""
     ours, theirs = pty.openpty()

@@ -127,6 +127,7 @@ def hostile() -> dict[str, bytes]:
     far = (
         b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
     )
+    end = b"</sheetData></worksheet>"
     return {
         "no ZIP": b"PK, but nothing more",
         "CSV": b"namespace,name\nretail,a\n",
@@ -140,9 +141,7 @@ def hostile() -> dict[str, bytes]:
             good, sheet, far + b'<row r="99999999999"/></sheetData></worksheet>'
         ),
         "long row": with_member(
-            good,
-            sheet,
-            far + b"<row>" + numbers("<c><v>%d</v></c>") + b"</row></sheetData></worksheet>",
+            good, sheet, far + b"<row>" + numbers("<c><v>%d</v></c>") + b"</row>" + end
         ),
         "many styles": with_member(
             good, "xl/styles.xml", b"<styleSheet>" + numbers('<font id="%d"/>') + b"</styleSheet>"

@@ -55,6 +55,7 @@ def test_prepare_environment_extras() -> None:
     prepared = prepare_environment({}, home="/", uri="file:///srv", ca_file="/etc/ca.pem")
     assert prepared["MLFLOW_TRACKING_SERVER_CERT_PATH"] == "/etc/ca.pem"
     assert prepared["MLFLOW_ALLOW_FILE_STORE"] == "true"
+    assert prepared["MLFLOW_TRACKING_URI"] == "file:///srv"
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,28 @@ def test_runs_unchanged(writer: Any, experiment: str, runs: Runs) -> None:
         assert runs.posted() == []
 
 
+def test_runs_dataset_unchanged(writer: Any, experiment: str, runs: Runs) -> None:
+    """One that never ended, though read each time, does not outdo what began after it."""
+    from mlflow.entities import Dataset, DatasetInput  # noqa: PLC0415  # slow, prepared
+
+    writer.create_registered_model("churn")
+    for start, records in ((START, 1_000), (START + 10**7, 5_000)):
+        source, profile = '{"uri": "s3://lake/churn"}', f'{{"num_rows": {records}}}'
+        read = Dataset("churn", f"d{records}", "s3", source, profile=profile)
+        run = writer.create_run(experiment, start_time=start).info.run_id
+        writer.log_inputs(run, [DatasetInput(read, [])])
+        if records == 1_000:  # the older one, which stays open
+            writer.create_model_version("churn", "s3://models/churn/1", run)
+        else:
+            writer.set_terminated(run, end_time=start + 1)
+    runs.harvest()
+    assert runs.facts("s3://lake/churn")["records"] == 5_000
+
+    for later in (timedelta(hours=1), timedelta(hours=1), DAY):
+        runs.harvest(later=later)
+        assert runs.posted() == []
+
+
 @pytest.mark.parametrize("ended", [None, 1_000, START - 10**10])
 def test_runs_open(writer: Any, experiment: str, runs: Runs, ended: int | None) -> None:
     """An open training run is read until it has ended, whatever end time its client writes."""
