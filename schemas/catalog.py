@@ -20,7 +20,7 @@ from schemas.queries import (
     filters_of,
     query_model,
 )
-from schemas.strict import Closed, Count, Instant, Line
+from schemas.strict import Closed, Count, Instant, Line, Text
 
 __all__ = [
     "AnyOf", "DeploymentRow", "Dialect", "EntryRow", "FacetCount", "FacetCounts", "ListExport",
@@ -44,7 +44,7 @@ class Paging(Closed):
 class FacetCount(Closed):
     """A value, and how many of the matching rows have it."""
 
-    value: Line
+    value: Text
     count: Count
 
 

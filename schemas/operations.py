@@ -202,7 +202,7 @@ class ExplainedRule(Closed):
 
     source: Word
     setting: Line
-    rule: Line
+    rule: Text
 
 
 class Explanation(Closed):

@@ -15,7 +15,7 @@ from schemas.filters import Filterable, Form, facets, filterable
 from schemas.identifiers import Kind
 from service.catalog.tables import IndexCard
 from service.catalog.typed import reference_columns
-from service.catalog.view import View, everyone, label_of
+from service.catalog.view import View, everyone
 
 CARD: Final = IndexCard.__table__
 Text = sa.ColumnElement[Any]
@@ -28,6 +28,7 @@ LONGEST: Final = 2_000  # bytes of facets that an index takes; longer ones are r
 PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 MOST_TEXT, MOST_NAMES, MOST_LABEL = 5_000, 400, 500  # characters that are indexed
 
+ENCODED: Final = (("%2f", "/"), ("%23", "#"), ("%25", "%"))  # in a natural key, `%` last
 NAMED: Final = (Kind.MODEL, Kind.VERSION, Kind.USE)  # by a natural key; others by an identifier
 TITLES: Final[Mapping[Kind, tuple[str, ...]]] = {  # facts that name a thing, beside its name
     Kind.MODEL: ("display_name",),
@@ -74,7 +75,16 @@ def packed(kind: Kind) -> tuple[str, ...]:
 
 def named(view: View) -> Text:
     """What an entry is called."""
-    return view.entry.c.natural_key if view.kind in NAMED else label_of(view.entry.c.id)
+    return view.entry.c.natural_key if view.kind in NAMED else view.label_of(view.entry.c.id)
+
+
+def _written(view: View) -> Text:
+    """What an entry is called, as somebody wrote it: what a key encodes parts words."""
+    name = named(view)
+    if view.kind in NAMED:
+        for code, character in ENCODED:
+            name = sa.func.replace(name, code, character)
+    return name
 
 
 def sort_key(view: View) -> Text:
@@ -121,7 +131,7 @@ def _targets(view: View, field: Filterable) -> Text:
     """What a fact refers to: its members by the identifiers that they were named by."""
     column = reference_columns(view.kind).get(field.fact)
     if column is not None:
-        return label_of(view.typed.c[column])
+        return view.label_of(view.typed.c[column])
     link = view.link
     target = field.target.value if field.target else ""
     value = link.c.attributes[target]["value"].astext
@@ -167,7 +177,7 @@ def select_cards(kind: Kind, chosen: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """The cards that entries of a kind should have."""
     view = View(kind, everyone())
     facts = view.typed.c
-    titles = [named(view), *(facts[name] for name in TITLES[kind])]
+    titles = [_written(view), *(facts[name] for name in TITLES[kind])]
     labels: list[Text] = [sa.cast(facts[name], sa.Text) for name in LABELS[kind]]
     if kind in OWNED:
         labels.append(_targets(view, filterable(kind)["owner"]))

@@ -131,7 +131,7 @@ def _linked(view: View, field: Filterable, *also: Bool) -> Bool:
 def called(view: View, kind: Kind, *, values: Any) -> sa.Select[Any]:
     """The ids of the entries of a kind that bear one of these names, identifiers or ids."""
     pairs = [pair for value in values for pair in _identifiers(kind, value)]
-    named = sa.select(SUBJECT.c.entry_id).where(
+    named = sa.select(view.home()).where(
         SUBJECT.c.kind == kind, sa.tuple_(SUBJECT.c.scheme, SUBJECT.c.value).in_(pairs)
     )
     entry = view.entry.alias("called")

@@ -7,17 +7,21 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from schemas.filters import NAMESPACED
 from schemas.identifiers import fold_name
 from schemas.problem import FieldProblem
 from schemas.queries import Filters
 from service.access.policy import Caller
+from service.catalog.view import ENTRY
 from service.errors import Invalid
 from service.ingest.tables import SourceRow
+from service.recordset import recordset
 
 source = SourceRow.__table__
 SOURCES: Final = sa.select(*source.c["name", "namespace", "namespaces", "may_name"])
 ME: Final = "Name an owner by handle or e-mail."  # until tokens belong to accounts
-CHECKED: Final = ("source", "source__not", "namespace", "namespace__not")
+SPACES: Final = ("namespace", "namespace__not")
+CHECKED: Final = ("source", "source__not", *SPACES)
 
 
 def check_names(session: Session, filters: Filters, *, caller: Caller) -> None:
@@ -33,6 +37,9 @@ def check_names(session: Session, filters: Filters, *, caller: Caller) -> None:
     if not stated:
         return
     known = _known(session, caller)
+    left = {fold_name(one) for name in SPACES for one in stated.get(name, ())} - known["namespace"]
+    if left:
+        known["namespace"] |= _standing(session, left, caller=caller)
     wrong = [
         problem for name, values in stated.items() for problem in _wrong(name, values, known=known)
     ]
@@ -40,7 +47,7 @@ def check_names(session: Session, filters: Filters, *, caller: Caller) -> None:
         raise Invalid(*wrong)
 
 
-def _known(session: Session, caller: Caller) -> Mapping[str, set[str]]:
+def _known(session: Session, caller: Caller) -> dict[str, set[str]]:
     """The names of sources and of the namespaces that they may speak in."""
     names: set[str] = set()
     spoken: set[str] = set()
@@ -52,6 +59,16 @@ def _known(session: Session, caller: Caller) -> Mapping[str, set[str]]:
     if caller.namespaces is not None:
         spoken &= caller.namespaces
     return {"source": names, "namespace": spoken}
+
+
+def _standing(session: Session, left: set[str], *, caller: Caller) -> set[str]:
+    """Those of some namespaces in which something stands that no source writes there any more."""
+    readable = left if caller.namespaces is None else left & caller.namespaces
+    if not readable:
+        return set()
+    given = recordset([{"namespace": name} for name in sorted(readable)], namespace=sa.Text())
+    here = sa.exists().where(ENTRY.c.kind.in_(NAMESPACED), ENTRY.c.namespace == given.c.namespace)
+    return set(session.execute(sa.select(given.c.namespace).where(here)).scalars())
 
 
 def _wrong(

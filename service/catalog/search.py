@@ -1,11 +1,13 @@
 """Full text with tolerance for typing errors: the words of a search, as the catalog spells them."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from schemas.identifiers import fold_name
 from schemas.problem import FieldProblem
 from service.catalog.cards import PUNCTUATION
 from service.catalog.view import View
@@ -43,7 +45,8 @@ def read_search(session: Session, view: View, *, asked: str) -> Search:
 
     Only cards that the caller may see are asked, so that no answer tells of others.
     """
-    words = list(dict.fromkeys(asked.lower().translate(SPACED).split()))[:MOST_WORDS]
+    written = unicodedata.normalize("NFC", asked).lower()  # as everything is stored
+    words = list(dict.fromkeys(written.translate(SPACED).split()))[:MOST_WORDS]
     if not words:
         problem = FieldProblem(
             pointer="?q", message="holds no word", fix="Search for letters or digits."
@@ -63,10 +66,14 @@ def _having(view: View, word: str) -> sa.Select[Any]:
 
 
 def _term(word: str, near: Sequence[str] = ()) -> str:
-    """A word, and what begins with it; or the words that it may have been meant as."""
+    """A word, and what begins with it; or the words that it may have been meant as.
+
+    Names are stored folded (`straße` as `strasse`), texts as they are written.
+    """
     if near:
         return f"({' | '.join(_quoted(one) for one in near)})"
-    return f"({_quoted(word)} | {_quoted(word)}:*)"
+    forms = dict.fromkeys((word, fold_name(word)))
+    return f"({' | '.join(f'{_quoted(one)} | {_quoted(one)}:*' for one in forms)})"
 
 
 def _quoted(word: str) -> str:
@@ -100,11 +107,25 @@ def _alike(view: View, word: str) -> sa.Select[Any]:
 def nearest(word: str, among: Iterable[str]) -> list[str]:
     """The words that one may have been meant as: the fewest typing errors away, if few enough."""
     allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2  # noqa: PLR2004  # letters
-    far = {other: min(distance(word, other), distance(word, other[: len(word)])) for other in among}
+    letters = set(word)
+    far = {
+        other: _errors(word, other, allowed=allowed)
+        for other in among
+        # Each error can account for one letter: of thousands of words hardly any is left.
+        if len(other) >= len(word) - allowed and len(letters.difference(other)) <= allowed
+    }
     least = min(far.values(), default=allowed + 1)
     if least > allowed:
         return []
     return sorted(other for other, errors in far.items() if errors == least)[:MOST_NEAR]
+
+
+def _errors(word: str, other: str, *, allowed: int) -> int:
+    """How far a word is from another, or from what this one begins with."""
+    begun = distance(word, other[: len(word)])
+    if 0 < len(other) - len(word) <= allowed:
+        return min(begun, distance(word, other))
+    return begun
 
 
 def distance(one: str, other: str) -> int:

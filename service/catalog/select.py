@@ -24,7 +24,6 @@ from service.catalog.view import (
     bears_name,
     current,
     everyone,
-    label_of,
     visible,
 )
 
@@ -79,7 +78,9 @@ def _select(view: View) -> sa.Select[Any]:
     """
     kind, typed = view.kind, view.typed
     values: dict[str, Any] = {fact: typed.c[fact] for fact in value_facts(kind)}
-    values |= {fact: label_of(typed.c[column]) for fact, column in reference_columns(kind).items()}
+    values |= {
+        fact: view.label_of(typed.c[column]) for fact, column in reference_columns(kind).items()
+    }
     named: list[Any] = []
     for fact, value in values.items():
         named += [sa.literal_column(f"'{fact}'"), value]
@@ -106,7 +107,7 @@ def _members(view: View) -> sa.ColumnElement[Any]:
 
 def _label(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
     """What has no name in the catalog is called by its first identifier."""
-    return selected.add_columns(label_of(view.entry.c.id).label("label"))
+    return selected.add_columns(view.label_of(view.entry.c.id).label("label"))
 
 
 def _versions(selected: sa.Select[Any], view: View) -> sa.Select[Any]:

@@ -14,10 +14,12 @@ from service.access.policy import Caller
 from service.catalog.tables import Entry, EntryNamespace, IndexCard, Link, SubjectRow
 from service.catalog.typed import BORROWING, TYPED
 from service.history import HISTORY
+from service.ingest.tables import IdentityDecision
 
 ENTRY, LINK, GRANTED, SUBJECT, CARD = (
     table.__table__ for table in (Entry, Link, EntryNamespace, SubjectRow, IndexCard)
 )
+DECISION: Final = IdentityDecision.__table__
 PARENT: Final = ENTRY.alias("parent")
 OF_MOMENT: Final = "as_of"
 
@@ -93,6 +95,24 @@ class View:
         """What identifies a row."""
         return (self.entry if self.card is None else self.card).c.id
 
+    def label_of(self, target: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """What an entry is, or was, called."""
+        return label_of(target) if self.as_of is None else _label_then(target, self.as_of)
+
+    def home(self) -> sa.ColumnElement[Any]:
+        """The entry that an identifier (`SUBJECT`) belongs, or belonged, to."""
+        current_one: sa.ColumnElement[Any] = SUBJECT.c.entry_id
+        if self.as_of is None:
+            return current_one
+        moved = DECISION.c.homes.has_key(sa.cast(SUBJECT.c.id, sa.Text))
+        first = (
+            sa.select(DECISION.c.other_id)
+            .where(*_merged_after(DECISION, self.as_of), moved)
+            .order_by(DECISION.c.id)
+            .limit(1)
+        )
+        return sa.func.coalesce(first.correlate(SUBJECT).scalar_subquery(), current_one)
+
     def here(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Of the kind, not merged into another, and the caller may see it."""
         if self.card is not None:
@@ -106,6 +126,41 @@ class View:
         seen = self.entry if of is None else of
         granted = self.table(GRANTED)
         return visible(self.caller, seen, kind=kind or self.kind, granted=granted)
+
+
+def _merged_after(decision: sa.FromClause, moment: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return decision.c.op == "merge", decision.c.valid_from > moment
+
+
+def _label_then(target: Any, moment: datetime) -> sa.ColumnElement[Any]:
+    """What an entry was called: merges have moved identifiers since, and noted where from."""
+
+    def stayed(number: sa.ColumnElement[Any], within: sa.FromClause) -> sa.ColumnElement[bool]:
+        came = DECISION.alias("came")
+        arrived = sa.exists().where(
+            came.c.entry_id == target,
+            *_merged_after(came, moment),
+            came.c.homes.has_key(sa.cast(number, sa.Text)),
+        )
+        return ~arrived.correlate(target.table, within)
+
+    kept, called = SUBJECT.alias("kept"), SUBJECT.alias("label")
+    own = sa.select(sa.func.min(kept.c.id)).where(
+        kept.c.entry_id == target, stayed(kept.c.id, kept)
+    )
+    each = sa.func.jsonb_object_keys(DECISION.c.homes).table_valued("key").render_derived()
+    number = sa.cast(each.c.key, sa.BigInteger)
+    left = (
+        sa.select(sa.func.min(number))
+        .select_from(DECISION)
+        .join(each, sa.true())
+        .where(
+            DECISION.c.other_id == target, *_merged_after(DECISION, moment), stayed(number, each)
+        )
+    )
+    ways = (one.correlate(target.table).scalar_subquery() for one in (own, left))
+    first = sa.func.least(*ways)
+    return sa.select(called.c.value).where(called.c.id == first).scalar_subquery()
 
 
 def at(table: sa.Table, moment: datetime) -> sa.FromClause:

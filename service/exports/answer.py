@@ -25,7 +25,7 @@ def answer_export(
     """The whole list as one file; what fails before its first bytes is an error answer.
 
     For any list: declare its `Export` and give the route a `{form}` suffix. `begin(session)` comes
-    before its first statement and answers `as_of`.
+    before its rows are read and answers `as_of`.
     """
     if form is Form.XLSX:
         return _finished(export, form, written=write_xlsx(session, export))

@@ -48,9 +48,9 @@ def export_list(
     """Every row of a list, or of the part of it that stands below something."""
     form = read_form(suffix)
     check_dialect(asked, form)
-    now = begin(session)
     part = None if within is None else within(session)
     found = listing.select(session, asked, caller=caller, within=part)
+    now = begin(session)  # behind the select, which ends a transaction to look at a moment
     whole = part is None and asked.model_fields_set <= {"dialect", "sort", "as_of"}
     as_of = asked.as_of or now
     export = Export(

@@ -130,6 +130,8 @@ class _Record:
 
     def _label(self, target: Value, name: str) -> Text:
         """What another entry is called; a table of its own, so that it is looked up once."""
+        if self.view.as_of is not None:
+            return self.view.label_of(target)
         label = (
             sa.select(SUBJECT.c.value.label("value"))
             .where(SUBJECT.c.entry_id == target)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from schemas.canonical import canonical_digest
-from schemas.identifiers import SCHEMES, Identifier, Kind
+from schemas.identifiers import SCHEMES, Identifier, Kind, encode_segment
 from schemas.operations import ExplainQuery
 from schemas.problem import FieldProblem
 from service.catalog.tables import Link
@@ -50,6 +50,9 @@ def _identifiers(name: str, value: str) -> Iterator[Identifier]:
     if name in NAMED:
         kind, scheme = NAMED[name]
         yield from _read(kind, scheme, value=value)
+        if kind is Kind.MODEL:  # as it is called, too: an identifier encodes some characters
+            namespace, _, called = value.partition("/")
+            yield from _read(kind, scheme, value=f"{namespace}/{encode_segment(called)}")
         return
     kinds: list[Kind] = list(Kind)
     scheme = "mlflow"

@@ -117,7 +117,7 @@ async function send(method, address, area) {
   });
   const text = await answer.text();
   const told = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-  const isJson = (answer.headers.get("content-type") || "").includes("json");
+  const isJson = /^application\/(.*\+)?json\b/.test(answer.headers.get("content-type") || "");
   let shown = text;
   if (isJson && text) shown = JSON.stringify(JSON.parse(text), null, 2);
   const milliseconds = Math.round(performance.now() - begun);

@@ -73,6 +73,47 @@ def test_as_of(changing: tuple[Service, list[tuple[str, dict[str, Any]]]]) -> No
         assert listed(service, as_of=when) == answers
 
 
+def test_as_of_names_of_what_has_merged(service: Service) -> None:
+    """What had its own identifier then is called by it, however often it was merged since."""
+    source = make_source(service.database, "ci", kind="ci")
+    run = {"kind": "build", "scheme": "github", "value": "github.com/acme/churn/1"}
+    named: list[Any] = [
+        {"kind": "repository", "scheme": "url", "value": f"https://github.com/acme/{name}"}
+        for name in "abc"
+    ]
+
+    def said(subject: Any, at: str, **more: Any) -> Any:
+        return {"subject": subject, "observed_at": f"2026-11-{at}T00:00:00Z", "facts": {}} | more
+
+    def shown(as_of: str = "") -> Any:
+        asked = f"?as_of={as_of}" if as_of else ""
+        found = [service.get(f"{path}{asked}") for path in ("repositories", "builds")]
+        found += [
+            service.get("builds", repository=one["value"], **({"as_of": as_of} if as_of else {}))
+            for one in named
+        ]
+        files = [
+            service.ask("GET", f"{path}.csv{asked}", service.reader).text.replace("\r", "")
+            for path in ("repositories", "builds")
+        ]
+        cells = [[line.split(",")[1:] for line in file.splitlines()] for file in files]
+        return [comparable(one) for one in found], cells
+
+    batches = (
+        [*(said(one, "20") for one in named), said(run, "20", facts={"repository": named[2]})],
+        [said(named[1], "21", same_as=[named[2]])],
+        [said(named[0], "22", same_as=[named[1]])],
+    )
+    stood = []
+    for batch in batches:
+        assert post(service.database, source, *batch).refused == ()
+        stood.append((moment(service), shown()))
+
+    assert [len(then[0][0]["items"]) for _, then in stood] == [3, 2, 1]
+    for as_of, then in stood:
+        assert shown(as_of) == then
+
+
 def test_as_of_before_anything(changing: tuple[Service, Any]) -> None:
     """Before the catalog existed there was nothing."""
     service, _ = changing

@@ -72,6 +72,16 @@ def test_explain_verdicts(asked: Service) -> None:
     assert found == {expected: [expected] * len(one) for expected, one in questions.items()}
 
 
+def test_explain_model_as_called(service: Service) -> None:
+    """A model is asked for by its name, and by the name that its identifier encodes."""
+    stated = model("a%2Fb%23c")
+    stated["facts"]["name"] = "a/b#c"
+    post(service.database, make_source(service.database), stated)
+
+    for asked in ("retail/a/b#c", "retail/a%2Fb%23c"):
+        assert verdict(service, model=asked)["verdict"] == "in_catalog", asked
+
+
 def test_explain_seen(asked: Service) -> None:
     """What is there says who saw it, in which scope, by which harvest and when."""
     admin = asked.token("admin")

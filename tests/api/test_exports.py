@@ -306,6 +306,23 @@ def test_export_query_fails(many: Service, monkeypatch: pytest.MonkeyPatch, path
     assert "content-disposition" not in answered.headers
 
 
+def test_export_of_the_past_has_its_time(filled: Service, statements: Statements) -> None:
+    """An export of a moment is allowed as long as one of the present, not only as a page is.
+
+    The question whether the moment is settled ends a transaction, and what was set in it.
+    """
+    with statements() as sent:
+        answered = filled.ask("GET", "models.jsonl?as_of=2026-01-01", filled.reader)
+    settled(filled.database)
+    allowed, checked = (
+        next(n for n, one in enumerate(sent) if said in one)
+        for said in (export.EXPORT_TIMEOUT, "settled_before")
+    )
+
+    assert answered.status_code == 200
+    assert checked < allowed < len(sent) - 1, sent
+
+
 @pytest.mark.parametrize("path", ["models.csv", "models.jsonl"])
 def test_export_breaks_later(many: Service, owner_database: Database, path: str) -> None:
     """Whatever breaks in the middle breaks the transfer: nobody takes a part for the whole."""

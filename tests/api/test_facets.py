@@ -161,3 +161,14 @@ def test_invariant_12_statements_of_counts(counted: Service, statements: Stateme
         counts[asked] = len(said)
 
     assert list(counts.values()) == [2, 3, 3, 4, 3, 6, 3, 4]
+
+
+def test_facets_of_several_lines(service: Service) -> None:
+    """A fact may be written on several lines; its facet shows the value as it is."""
+    prod = make_source(service.database)
+    post(service.database, prod, model("a", license="MIT\n\tand others", tags=["x\ny"]))
+
+    answer = service.get("models", facet="license,tags")
+
+    assert shown(answer, "license") == {"MIT\n\tand others": 1}
+    assert shown(answer, "tags") == {"x\ny": 1}

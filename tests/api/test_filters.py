@@ -253,6 +253,24 @@ def test_sources_and_namespaces_of_others(varied: Service) -> None:
         assert "mlflow-other" not in answer.text
 
 
+def test_namespace_that_no_source_writes_any_more(varied: Service) -> None:
+    """What stands in a namespace is found there, also when its source has moved elsewhere."""
+    database = varied.database
+    make_source(database, "mlflow-moved", namespace="left")
+    stated = model("m", source="mlflow-moved")
+    stated["facts"]["namespace"] = "left"
+    post(database, make_source(database, "mlflow-moved", namespace="left"), stated)
+    make_source(database, "mlflow-moved", namespace="moved")
+    of_left, of_retail = (varied.token(namespaces=[name]) for name in ("left", "retail"))
+
+    assert names(varied.get("models?namespace=Left")) == ["left/m"]
+    assert names(varied.get("models?namespace=left", of_left)) == ["left/m"]
+    refused = varied.ask("GET", "models?namespace=left", of_retail)
+    missing = varied.ask("GET", "models?namespace=never", of_retail)
+    assert refused.status_code == missing.status_code == 422
+    assert refused.json()["errors"] == missing.json()["errors"]
+
+
 def test_too_many_filters(varied: Service) -> None:
     """10,000 filters, or as many values as a line can hold, are refused at once, in few words.
 

@@ -1,11 +1,14 @@
 """Full text: every word, or nearly, in the order of how well it matches; of visible things only."""
 
+import unicodedata
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.identifiers import encode_segment
+from service.catalog import search
 from service.catalog.search import distance, nearest
 from tests.support.catalog import gone, make_source, model, post, rows, version
 from tests.support.http import Service
@@ -74,6 +77,28 @@ def test_search(searched: Service) -> None:
     found = {text: names(searched.get("models", q=text)) for text in asked}
 
     assert found == {text: FOUND[text] for text in asked}
+
+
+UGLY = {
+    "a/b:c%2F": "retail/a%2fb:c%252f",
+    "deep#end": "retail/deep%23end",
+    "Weißstraße": "retail/weissstrasse",
+    "Cafetière": "retail/cafetière",
+}
+
+
+def test_search_names_as_written(service: Service) -> None:
+    """A name is found as somebody writes it, whatever its key encodes, folds or composes."""
+    prod = make_source(service.database)
+    for name in UGLY:
+        stated = model(encode_segment(name))
+        stated["facts"]["name"] = name
+        post(service.database, prod, stated)
+
+    for name, key in UGLY.items():
+        for written in (name, unicodedata.normalize("NFD", name)):
+            assert names(service.get("models", q=written)) == [key], written
+    assert names(service.get("models", q="end")) == ["retail/deep%23end"]
 
 
 def test_search_visible(searched: Service) -> None:
@@ -180,6 +205,31 @@ def test_distance_of_slips() -> None:
     slips = {"churn": 0, "chrun": 1, "chur": 1, "churnn": 1, "chorn": 1, "hcrun": 2}
 
     assert {slip: distance("churn", slip) for slip in slips} == slips
+
+
+@given(st.text("abcde", min_size=1, max_size=7), st.lists(WORDS, max_size=8))
+def test_nearest_of_all(word: str, among: list[str]) -> None:
+    """What is passed over unmeasured would not have been near: as if each word were measured."""
+    allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2
+    far = {o: min(distance(word, o), distance(word, o[: len(word)])) for o in among}
+    least = min(far.values(), default=9)
+    near = sorted(other for other, errors in far.items() if errors == least <= allowed)
+
+    assert nearest(word, among) == near[:8]
+
+
+def test_nearest_measures_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many words only those are measured, letter by letter, that can be near."""
+    measured: list[str] = []
+
+    def far(_word: str, other: str) -> int:
+        measured.append(other)
+        return 9
+
+    monkeypatch.setattr(search, "distance", far)
+
+    assert nearest("prediction", ["churn", "retention", "xylophones", "predicate"]) == []
+    assert measured == ["predicate"]
 
 
 def test_nearest() -> None:
