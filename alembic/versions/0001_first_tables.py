@@ -855,7 +855,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
         sa.UniqueConstraint("kind", "scheme", "value", name=op.f("uq_subject_kind_scheme_value")),
     )
-    op.create_index(op.f("ix_subject_entry_id"), "subject", ["entry_id"], unique=False)
+    op.create_index(op.f("ix_subject_entry_id_id"), "subject", ["entry_id", "id"], unique=False)
     op.create_table(
         "absence",
         sa.Column("source_id", sa.BigInteger(), nullable=False),
@@ -1392,7 +1392,7 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("build")
     op.drop_table("gone")
     op.drop_table("absence")
-    op.drop_index(op.f("ix_subject_entry_id"), table_name="subject")
+    op.drop_index(op.f("ix_subject_entry_id_id"), table_name="subject")
     op.drop_table("subject")
     op.drop_table("source")
     op.drop_table("repository")

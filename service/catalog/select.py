@@ -113,18 +113,21 @@ def _label(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
 def _versions(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
     """A model's live versions: how many the caller may see, and the one with the highest number."""
     child, below = view.entry.alias("child"), view.of(Kind.VERSION).alias("below")
-    here = (
-        below.c.model_id == view.entry.c.id,
+    # Looked up version by version, and not in the index of names: of tables that were just filled
+    # the planner believes that hardly anything bears one, and reads them all for each model.
+    here = sa.select(child.c.id).where(
+        child.c.id == below.c.id,
         child.c.gone_since.is_(None),
-        bears_name(child),
-        view.visible(child, kind=Kind.VERSION),
+        sa.func.coalesce(child.c.merged_into, child.c.replaced_by).is_(None),
+        view.visible(child),
     )
-    joined = below.join(child, child.c.id == below.c.id)
-    counted = sa.select(sa.func.count()).select_from(joined).where(*here)
+    joined = below.join(here.limit(1).lateral("here"), sa.true())
+    of_model = below.c.model_id == view.entry.c.id
+    counted = sa.select(sa.func.count()).select_from(joined).where(of_model)
     newest = (
         sa.select(below.c.number)
         .select_from(joined)
-        .where(*here)
+        .where(of_model)
         .order_by(below.c.number_key.desc().nulls_last(), below.c.id)
         .limit(1)
     )

@@ -85,6 +85,7 @@ class SubjectRow(Table, table=True):
     __tablename__ = "subject"
     __table_args__: Any = (
         sa.UniqueConstraint("kind", "scheme", "value"),
+        sa.Index(None, "entry_id", "id"),  # an entry is called by its first subject
         sa.CheckConstraint(f"kind IN ({KINDS_CHECK})", name="kind_known"),
     )
 
@@ -97,9 +98,7 @@ class SubjectRow(Table, table=True):
     entry_id: UUID | None = Field(
         default=None,
         sa_column=sa.Column(
-            sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"),
-            nullable=True,
-            index=True,
+            sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), nullable=True
         ),
     )
 
