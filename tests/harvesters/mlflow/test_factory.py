@@ -62,7 +62,7 @@ def test_harvesters_places(tmp_path: Path) -> None:
     ]
     assert Path.cwd() == before
     assert find_factory("mlflow") is harvesters
-    assert "MLFLOW_TRACKING_URI" not in environ
+    assert environ["MLFLOW_TRACKING_URI"] == source.settings["uri"]  # not the one that stood there
 
 
 @pytest.mark.parametrize(
