@@ -23,10 +23,18 @@ VERSIONED: Final[tuple[sa.Table, ...]] = (
     ingest.SourceRow.__table__,
     ingest.AbsenceRow.__table__,
     ingest.IdentityDecision.__table__,
+    ingest.PinRow.__table__,
+    catalog.SubjectRow.__table__,
+    access.AccountRow.__table__,
+    access.RoleGrantRow.__table__,
+    access.OwnerMappingRow.__table__,
 )
 APPEND_ONLY: Final = (
     ledger.ChangeRow.__table__.name,
     ingest.ObservationRow.__table__.name,
+    ledger.LeafRow.__table__.name,
+    ledger.TileRow.__table__.name,
+    ledger.CheckpointRow.__table__.name,
 )
 HISTORY: Final = tuple(history_table(table) for table in VERSIONED)
 TOKENS: Final[sa.Table] = access.TokenRow.__table__

@@ -37,6 +37,26 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         unique=False,
     )
     op.create_table(
+        "account_history",
+        sa.Column("id", sa.Uuid(), nullable=True),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("display_name", sa.String(), nullable=True),
+        sa.Column("issuer", sa.String(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        op.f("ix_account_history_id_valid_from"),
+        "account_history",
+        ["id", "valid_from"],
+        unique=False,
+    )
+    op.create_table(
         "build_history",
         sa.Column("id", sa.Uuid(), nullable=True),
         sa.Column("repository_id", sa.Uuid(), nullable=True),
@@ -192,6 +212,13 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     op.create_index(op.f("ix_entry_kind_namespace"), "entry", ["kind", "namespace"], unique=False)
     op.create_index(op.f("ix_entry_merged_into"), "entry", ["merged_into"], unique=False)
     op.create_index(
+        "ix_entry_replaced_by",
+        "entry",
+        ["replaced_by"],
+        unique=False,
+        postgresql_where=sa.text("replaced_by IS NOT NULL"),
+    )
+    op.create_index(
         "uq_entry_kind_natural_key",
         "entry",
         ["kind", "natural_key"],
@@ -233,6 +260,19 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         unique=False,
     )
     op.create_table(
+        "idempotency",
+        sa.Column("caller", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("request_sha256", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column(
+            "answer", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "key", name=op.f("pk_idempotency")),
+    )
+    op.create_index(op.f("ix_idempotency_asked_at"), "idempotency", ["asked_at"], unique=False)
+    op.create_table(
         "identity_decision_history",
         sa.Column("id", sa.BigInteger(), nullable=True),
         sa.Column("op", sa.String(), nullable=True),
@@ -242,6 +282,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("homes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
         sa.Column("change_id", sa.BigInteger(), nullable=True),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
@@ -251,6 +292,28 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         "identity_decision_history",
         ["id", "valid_from"],
         unique=False,
+    )
+    op.create_table(
+        "ledger_checkpoint",
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "made_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.CheckConstraint("octet_length(root) = 32", name=op.f("ck_ledger_checkpoint_root_whole")),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoint")),
+    )
+    op.create_table(
+        "ledger_tile",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("octet_length(hashes) = 8192", name=op.f("ck_ledger_tile_tile_full")),
+        sa.PrimaryKeyConstraint("level", "index", name=op.f("pk_ledger_tile")),
     )
     op.create_table(
         "link_history",
@@ -358,6 +421,42 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         op.f("ix_owner_history_id_valid_from"), "owner_history", ["id", "valid_from"], unique=False
     )
     op.create_table(
+        "owner_mapping_history",
+        sa.Column("scheme", sa.String(), nullable=True),
+        sa.Column("value", sa.Text(collation="C"), nullable=True),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        op.f("ix_owner_mapping_history_scheme_value_account_id_valid_from"),
+        "owner_mapping_history",
+        ["scheme", "value", "account_id", "valid_from"],
+        unique=False,
+    )
+    op.create_table(
+        "pin_history",
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("field", sa.String(), nullable=True),
+        sa.Column("value", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("joined", sa.Boolean(), nullable=True),
+        sa.Column("beneath", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("pinned_by", sa.String(), nullable=True),
+        sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        op.f("ix_pin_history_entry_id_field_valid_from"),
+        "pin_history",
+        ["entry_id", "field", "valid_from"],
+        unique=False,
+    )
+    op.create_table(
         "plan",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("harvest_id", sa.Uuid(), nullable=False),
@@ -400,6 +499,23 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         unique=False,
     )
     op.create_table(
+        "role_grant_history",
+        sa.Column("id", sa.BigInteger(), nullable=True),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        op.f("ix_role_grant_history_id_valid_from"),
+        "role_grant_history",
+        ["id", "valid_from"],
+        unique=False,
+    )
+    op.create_table(
         "seen",
         sa.Column("harvest_id", sa.Uuid(), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -432,6 +548,22 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     op.create_index(
         op.f("ix_source_history_id_valid_from"),
         "source_history",
+        ["id", "valid_from"],
+        unique=False,
+    )
+    op.create_table(
+        "subject_history",
+        sa.Column("id", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("scheme", sa.String(), nullable=True),
+        sa.Column("value", sa.Text(collation="C"), nullable=True),
+        sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        op.f("ix_subject_history_id_valid_from"),
+        "subject_history",
         ["id", "valid_from"],
         unique=False,
     )
@@ -584,10 +716,10 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
         sa.Column(
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -600,6 +732,30 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         "version_history",
         ["id", "valid_from"],
         unique=False,
+    )
+    op.create_table(
+        "account",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("display_name", sa.String(), nullable=True),
+        sa.Column("issuer", sa.String(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('person', 'machine')", name=op.f("ck_account_kind_known")),
+        sa.CheckConstraint(
+            "name ~ '^[a-z0-9][a-z0-9._@+-]{0,99}$'", name=op.f("ck_account_name_form")
+        ),
+        sa.CheckConstraint(
+            "(issuer IS NULL) = (subject IS NULL)", name=op.f("ck_account_identity_whole")
+        ),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_account_change_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_account_issuer_subject")),
+        sa.UniqueConstraint("name", name=op.f("uq_account_name")),
     )
     op.create_table(
         "dataset",
@@ -686,6 +842,18 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(
         op.f("ix_index_card_words"), "index_card", ["words"], unique=False, postgresql_using="gin"
+    )
+    op.create_table(
+        "ledger_leaf",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("octet_length(leaf) = 32", name=op.f("ck_ledger_leaf_leaf_whole")),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["change.id"], name=op.f("fk_ledger_leaf_change_id")
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_ledger_leaf")),
+        sa.UniqueConstraint("change_id", name=op.f("uq_ledger_leaf_change_id")),
     )
     op.create_table(
         "link",
@@ -786,6 +954,33 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.PrimaryKeyConstraint("id", name=op.f("pk_owner")),
     )
     op.create_table(
+        "pin",
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("value", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("joined", sa.Boolean(), nullable=False),
+        sa.Column("beneath", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("pinned_by", sa.String(), nullable=False),
+        sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "NOT joined OR value = 'null'::jsonb", name=op.f("ck_pin_joined_without_value")
+        ),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_pin_change_id")),
+        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"], name=op.f("fk_pin_entry_id")),
+        sa.PrimaryKeyConstraint("entry_id", "field", name=op.f("pk_pin")),
+    )
+    op.create_index(
+        op.f("ix_pin_expires_at"),
+        "pin",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+    op.create_table(
         "repository",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
@@ -840,6 +1035,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("scheme", sa.String(), nullable=False),
         sa.Column("value", sa.Text(collation="C"), nullable=False),
         sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', "
             "'build', 'deployment', 'use')",
@@ -867,15 +1063,6 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_absence_source_id")),
         sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_absence_subject_id")),
         sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_absence")),
-    )
-    op.create_table(
-        "gone",
-        sa.Column("source_id", sa.BigInteger(), nullable=False),
-        sa.Column("subject_id", sa.BigInteger(), nullable=False),
-        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_gone_source_id")),
-        sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_gone_subject_id")),
-        sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_gone")),
     )
     op.create_table(
         "build",
@@ -913,6 +1100,15 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(op.f("ix_build_repository_id"), "build", ["repository_id"], unique=False)
     op.create_table(
+        "gone",
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_gone_source_id")),
+        sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_gone_subject_id")),
+        sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_gone")),
+    )
+    op.create_table(
         "identity_decision",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("op", sa.String(), nullable=False),
@@ -922,10 +1118,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("homes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("evidence", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering')",
+            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering', 'claim', "
+            "'rejected')",
             name=op.f("ck_identity_decision_op_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -947,6 +1145,77 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(
         op.f("ix_identity_decision_other_id"), "identity_decision", ["other_id"], unique=False
+    )
+    op.create_table(
+        "owner_mapping",
+        sa.Column("scheme", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(collation="C"), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_owner_mapping_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["change.id"], name=op.f("fk_owner_mapping_change_id")
+        ),
+        sa.PrimaryKeyConstraint("scheme", "value", "account_id", name=op.f("pk_owner_mapping")),
+    )
+    op.create_index(
+        op.f("ix_owner_mapping_account_id"), "owner_mapping", ["account_id"], unique=False
+    )
+    op.create_table(
+        "refold",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "xid",
+            sa.BigInteger(),
+            server_default=sa.text("pg_current_xact_id()::text::bigint"),
+            nullable=False,
+        ),
+        sa.Column("after_id", sa.Uuid(), nullable=True),
+        sa.Column("folded", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_refold_change_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_refold_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refold")),
+    )
+    op.create_index(
+        "uq_refold_source_id_open",
+        "refold",
+        ["source_id"],
+        unique=True,
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
+        "role_grant",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=True),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "role IN ('reader', 'reviewer', 'approver', 'auditor', 'admin')",
+            name=op.f("ck_role_grant_role_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_role_grant_account_id")
+        ),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_role_grant_change_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_grant")),
+        sa.UniqueConstraint(
+            "account_id",
+            "role",
+            "namespace",
+            name=op.f("uq_role_grant_account_id_role_namespace"),
+            postgresql_nulls_not_distinct=True,
+        ),
     )
     op.create_table(
         "scope",
@@ -973,6 +1242,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "namespaces", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("source_id", sa.BigInteger(), nullable=True),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -984,10 +1254,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "(kind = 'p') = (source_id IS NULL)", name=op.f("ck_token_source_bound")
         ),
         sa.CheckConstraint("kind IN ('p', 'r', 's')", name=op.f("ck_token_kind_known")),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_token_account_id")),
         sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_token_change_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_token_source_id")),
         sa.PrimaryKeyConstraint("public_id", name=op.f("pk_token")),
     )
+    op.create_index(op.f("ix_token_account_id"), "token", ["account_id"], unique=False)
     op.create_table(
         "training_run",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1037,6 +1309,19 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     op.create_index(op.f("ix_training_run_parent_id"), "training_run", ["parent_id"], unique=False)
     op.create_index(
         op.f("ix_training_run_repository_id"), "training_run", ["repository_id"], unique=False
+    )
+    op.create_table(
+        "turn",
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.CheckConstraint("failures >= 0", name=op.f("ck_turn_failures_counted")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_turn_source_id")),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_turn")),
     )
     op.create_table(
         "use",
@@ -1179,10 +1464,10 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
         sa.Column(
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1308,7 +1593,19 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("harvester_version", sa.String(), nullable=True),
+        sa.Column("facts_version", sa.Integer(), nullable=True),
+        sa.Column(
+            "plan", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution", sa.String(), nullable=True),
+        sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.CheckConstraint(
+            "resolution IN ('settled', 'superseded', 'released', 'dropped', 'retried')",
+            name=op.f("ck_quarantine_resolution_known"),
+        ),
         sa.CheckConstraint(
             "what IN ('refused', 'held_back')", name=op.f("ck_quarantine_what_known")
         ),
@@ -1380,28 +1677,49 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("harvest")
     op.drop_index(op.f("ix_use_model_id"), table_name="use")
     op.drop_table("use")
+    op.drop_table("turn")
     op.drop_index(op.f("ix_training_run_repository_id"), table_name="training_run")
     op.drop_index(op.f("ix_training_run_parent_id"), table_name="training_run")
     op.drop_table("training_run")
+    op.drop_index(op.f("ix_token_account_id"), table_name="token")
     op.drop_table("token")
     op.drop_table("scope")
+    op.drop_table("role_grant")
+    op.drop_index(
+        "uq_refold_source_id_open", table_name="refold", postgresql_where=sa.text("done_at IS NULL")
+    )
+    op.drop_table("refold")
+    op.drop_index(op.f("ix_owner_mapping_account_id"), table_name="owner_mapping")
+    op.drop_table("owner_mapping")
     op.drop_index(op.f("ix_identity_decision_other_id"), table_name="identity_decision")
     op.drop_index(op.f("ix_identity_decision_entry_id"), table_name="identity_decision")
     op.drop_table("identity_decision")
+    op.drop_table("gone")
     op.drop_index(op.f("ix_build_repository_id"), table_name="build")
     op.drop_table("build")
-    op.drop_table("gone")
     op.drop_table("absence")
     op.drop_index(op.f("ix_subject_entry_id_id"), table_name="subject")
     op.drop_table("subject")
     op.drop_table("source")
     op.drop_table("repository")
+    op.drop_index(
+        op.f("ix_pin_expires_at"),
+        table_name="pin",
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+    op.drop_table("pin")
     op.drop_table("owner")
     op.drop_table("model")
     op.drop_index(op.f("ix_link_target_id"), table_name="link")
     op.drop_table("link")
-    op.drop_index(op.f("ix_index_card_words"), table_name="index_card")
-    op.drop_index(op.f("ix_index_card_names"), table_name="index_card")
+    op.drop_table("ledger_leaf")
+    op.drop_index(op.f("ix_index_card_words"), table_name="index_card", postgresql_using="gin")
+    op.drop_index(
+        op.f("ix_index_card_names"),
+        table_name="index_card",
+        postgresql_using="gin",
+        postgresql_ops={"names": "gin_trgm_ops"},
+    )
     op.drop_index(op.f("ix_index_card_kind_sort_key_id"), table_name="index_card")
     op.drop_index(op.f("ix_index_card_kind_namespace_sort_key_id"), table_name="index_card")
     op.drop_index(op.f("ix_index_card_kind_namespace_facets"), table_name="index_card")
@@ -1409,29 +1727,45 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_index(op.f("ix_entry_namespace_granted_by"), table_name="entry_namespace")
     op.drop_table("entry_namespace")
     op.drop_table("dataset")
+    op.drop_table("account")
     op.drop_index(op.f("ix_version_history_id_valid_from"), table_name="version_history")
     op.drop_table("version_history")
     op.drop_index(op.f("ix_use_history_id_valid_from"), table_name="use_history")
     op.drop_table("use_history")
     op.drop_index(op.f("ix_training_run_history_id_valid_from"), table_name="training_run_history")
     op.drop_table("training_run_history")
+    op.drop_index(op.f("ix_subject_history_id_valid_from"), table_name="subject_history")
+    op.drop_table("subject_history")
     op.drop_index(op.f("ix_source_history_id_valid_from"), table_name="source_history")
     op.drop_table("source_history")
     op.drop_table("seen")
+    op.drop_index(op.f("ix_role_grant_history_id_valid_from"), table_name="role_grant_history")
+    op.drop_table("role_grant_history")
     op.drop_index(op.f("ix_repository_history_id_valid_from"), table_name="repository_history")
     op.drop_table("repository_history")
     op.drop_index(op.f("ix_plan_harvest_id_subject"), table_name="plan")
     op.drop_table("plan")
+    op.drop_index(op.f("ix_pin_history_entry_id_field_valid_from"), table_name="pin_history")
+    op.drop_table("pin_history")
+    op.drop_index(
+        op.f("ix_owner_mapping_history_scheme_value_account_id_valid_from"),
+        table_name="owner_mapping_history",
+    )
+    op.drop_table("owner_mapping_history")
     op.drop_index(op.f("ix_owner_history_id_valid_from"), table_name="owner_history")
     op.drop_table("owner_history")
     op.drop_index(op.f("ix_model_history_id_valid_from"), table_name="model_history")
     op.drop_table("model_history")
     op.drop_index(op.f("ix_link_history_entry_id_field_key_valid_from"), table_name="link_history")
     op.drop_table("link_history")
+    op.drop_table("ledger_tile")
+    op.drop_table("ledger_checkpoint")
     op.drop_index(
         op.f("ix_identity_decision_history_id_valid_from"), table_name="identity_decision_history"
     )
     op.drop_table("identity_decision_history")
+    op.drop_index(op.f("ix_idempotency_asked_at"), table_name="idempotency")
+    op.drop_table("idempotency")
     op.drop_index(
         op.f("ix_entry_namespace_history_entry_id_namespace_granted_by_valid_from"),
         table_name="entry_namespace_history",
@@ -1443,6 +1777,11 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
         "uq_entry_kind_natural_key",
         table_name="entry",
         postgresql_where=sa.text("replaced_by IS NULL AND merged_into IS NULL"),
+    )
+    op.drop_index(
+        "ix_entry_replaced_by",
+        table_name="entry",
+        postgresql_where=sa.text("replaced_by IS NOT NULL"),
     )
     op.drop_index(op.f("ix_entry_merged_into"), table_name="entry")
     op.drop_index(op.f("ix_entry_kind_namespace"), table_name="entry")
@@ -1456,6 +1795,8 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("change")
     op.drop_index(op.f("ix_build_history_id_valid_from"), table_name="build_history")
     op.drop_table("build_history")
+    op.drop_index(op.f("ix_account_history_id_valid_from"), table_name="account_history")
+    op.drop_table("account_history")
     op.drop_index(
         op.f("ix_absence_history_source_id_subject_id_valid_from"), table_name="absence_history"
     )

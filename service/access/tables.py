@@ -1,13 +1,89 @@
-"""The table of tokens: digests only, a dump holds nothing to use."""
+"""Accounts, their roles, whom owners are mapped to, and tokens: digests only, nothing to use."""
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from service.db import Table, Timestamp
+
+
+class AccountRow(Table, table=True):
+    """A person or a machine that acts here: what tokens belong to and roles are granted to."""
+
+    __tablename__ = "account"
+    __table_args__: Any = (
+        sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9._@+-]{0,99}$'", name="name_form"),
+        sa.CheckConstraint("kind IN ('person', 'machine')", name="kind_known"),
+        sa.CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name="identity_whole"),
+        sa.UniqueConstraint("issuer", "subject"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    name: str = Field(unique=True)
+    kind: str
+    display_name: str | None = None
+    issuer: str | None = None
+    subject: str | None = None  # what the issuer calls it; an e-mail address never links
+    created_at: datetime = Field(sa_type=Timestamp)
+    disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class RoleGrantRow(Table, table=True):
+    """A role that an account holds in one namespace, or in all."""
+
+    __tablename__ = "role_grant"
+    __table_args__: Any = (
+        sa.UniqueConstraint("account_id", "role", "namespace", postgresql_nulls_not_distinct=True),
+        sa.CheckConstraint(
+            "role IN ('reader', 'reviewer', 'approver', 'auditor', 'admin')", name="role_known"
+        ),
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True)
+    )
+    account_id: UUID = Field(foreign_key="account.id")
+    role: str
+    namespace: str | None = None
+    granted_at: datetime = Field(sa_type=Timestamp)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class OwnerMappingRow(Table, table=True):
+    """Which accounts a displayed owner stands for: only this gives an owner rights.
+
+    By the owner's identifier, which stays what it is when owner entries merge.
+    """
+
+    __tablename__ = "owner_mapping"
+    __table_args__: Any = (sa.Index(None, "account_id"),)
+
+    scheme: str = Field(primary_key=True)
+    value: str = Field(sa_column=sa.Column(sa.Text(collation="C"), primary_key=True))
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class IdempotencyRow(Table, table=True):
+    """A decision that was asked for under a key, and its answer: asked again, it is answered."""
+
+    __tablename__ = "idempotency"
+    __table_args__: Any = (sa.Index(None, "asked_at"),)
+
+    caller: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request_sha256: str  # of method, path and body
+    status: int
+    answer: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    asked_at: datetime = Field(sa_type=Timestamp)
 
 
 class TokenRow(Table, table=True):
@@ -26,6 +102,7 @@ class TokenRow(Table, table=True):
     scopes: list[str] = Field(sa_type=JSONB)
     namespaces: list[str] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     source_id: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="source.id")
+    account_id: UUID | None = Field(default=None, foreign_key="account.id", index=True)
     created_by: str
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)

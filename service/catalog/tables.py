@@ -101,6 +101,7 @@ class SubjectRow(Table, table=True):
             sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), nullable=True
         ),
     )
+    valid_from: datetime = Field(sa_type=Timestamp)
 
 
 class IndexCard(Table, table=True):

@@ -184,7 +184,9 @@ class IdentityDecision(Table, table=True):
     __tablename__ = "identity_decision"
     __table_args__: Any = (
         sa.CheckConstraint(
-            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering')", name="op_known"
+            "op IN ('merge', 'proposed', 'separated', 'replaced', 'numbering', "
+            "'claim', 'rejected')",
+            name="op_known",
         ),
         sa.Index(None, "entry_id"),
         sa.Index(None, "other_id"),
@@ -198,8 +200,70 @@ class IdentityDecision(Table, table=True):
     homes: dict[str, Any] = Field(sa_type=JSONB)  # subject id → the entry it came from
     evidence: dict[str, Any] = Field(sa_type=JSONB)
     lifted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    reason: str | None = None  # of a person
     change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
     valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class PinRow(Table, table=True):
+    """A person's statement about one field of an entry: it outranks all harvested ones.
+
+    `joined`: no value of its own; all that sources say holds together.
+    """
+
+    __tablename__ = "pin"
+    __table_args__: Any = (
+        sa.Index(None, "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
+        sa.CheckConstraint("NOT joined OR value = 'null'::jsonb", name="joined_without_value"),
+    )
+
+    entry_id: UUID = Field(foreign_key="entry.id", primary_key=True)
+    field: str = Field(primary_key=True)
+    value: Any = Field(sa_column=sa.Column(JSONB(none_as_null=False), nullable=False))
+    joined: bool = False
+    beneath: Any = Field(  # the field without the pin, when it was pinned: value, or not stated
+        sa_column=sa.Column(JSONB(none_as_null=False), nullable=False)
+    )
+    reason: str
+    pinned_by: str  # the account's name
+    pinned_at: datetime = Field(sa_type=Timestamp)
+    expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+    valid_from: datetime = Field(sa_type=Timestamp)
+
+
+class RefoldRow(Table, table=True):
+    """Entries that a source's changed settings may have changed wait to be folded again.
+
+    Resumable: `after_id` is the last entry that was folded.
+    """
+
+    __tablename__ = "refold"
+    __table_args__: Any = (
+        sa.Index(
+            "uq_refold_source_id_open",
+            "source_id",
+            unique=True,
+            postgresql_where=sa.text("done_at IS NULL"),
+        ),
+    )
+
+    id: int | None = _identity()
+    source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
+    asked_at: datetime = Field(sa_type=Timestamp)
+    xid: int | None = Field(  # of the change: who began before it may still fold by old settings
+        default=None,
+        sa_column=sa.Column(
+            sa.BigInteger,
+            server_default=sa.text("pg_current_xact_id()::text::bigint"),
+            nullable=False,
+        ),
+    )
+    after_id: UUID | None = None
+    folded: int = Field(default=0, sa_type=sa.BigInteger)
+    changed: int = Field(default=0, sa_type=sa.BigInteger)
+    done_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
 
 
 class QuarantineRow(Table, table=True):
@@ -209,6 +273,10 @@ class QuarantineRow(Table, table=True):
     __table_args__: Any = (
         sa.UniqueConstraint("source_id", "digest"),
         sa.CheckConstraint("what IN ('refused', 'held_back')", name="what_known"),
+        sa.CheckConstraint(
+            "resolution IN ('settled', 'superseded', 'released', 'dropped', 'retried')",
+            name="resolution_known",
+        ),
     )
 
     id: int | None = _identity()
@@ -224,7 +292,13 @@ class QuarantineRow(Table, table=True):
     times: int = 1
     first_at: datetime = Field(sa_type=Timestamp)
     last_at: datetime = Field(sa_type=Timestamp)
+    harvester_version: str | None = None  # that refused records came from
+    facts_version: int | None = None  # by which they were refused
+    plan: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     resolved_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    resolution: str | None = None
+    resolved_by: str | None = None
+    reason: str | None = None
 
 
 class SeenRow(Table, table=True):

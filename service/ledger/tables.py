@@ -1,4 +1,4 @@
-"""The change ledger's table."""
+"""The change ledger's tables: what changed, and the tree of hashes that seals it."""
 
 from datetime import datetime
 from typing import Any
@@ -39,3 +39,40 @@ class ChangeRow(Table, table=True):
     kind: str
     entry_id: UUID | None = None
     field: str | None = None
+
+
+class LeafRow(Table, table=True):
+    """The place of one change in the sealed order, and its hash."""
+
+    __tablename__ = "ledger_leaf"
+    __table_args__: Any = (sa.CheckConstraint("octet_length(leaf) = 32", name="leaf_whole"),)
+
+    seq: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id", unique=True)
+    leaf: bytes
+
+
+class TileRow(Table, table=True):
+    """256 neighbouring hashes of one level of the tree; only full ones are kept."""
+
+    __tablename__ = "ledger_tile"
+    __table_args__: Any = (sa.CheckConstraint("octet_length(hashes) = 8192", name="tile_full"),)
+
+    level: int = Field(sa_column=sa.Column(sa.Integer, primary_key=True, autoincrement=False))
+    index: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    hashes: bytes
+
+
+class CheckpointRow(Table, table=True):
+    """The root of the tree at one size, signed."""
+
+    __tablename__ = "ledger_checkpoint"
+    __table_args__: Any = (sa.CheckConstraint("octet_length(root) = 32", name="root_whole"),)
+
+    size: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    root: bytes
+    made_at: datetime | None = Field(
+        default=None,
+        sa_column=sa.Column(Timestamp, server_default=sa.text("clock_timestamp()"), nullable=False),
+    )
+    note: str  # the signed note: origin, size, root, signature
