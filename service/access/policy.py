@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from service.ledger.change import Actor
 
@@ -10,26 +11,40 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "exports:read": frozenset({"exports:read"}),
     "metrics:read": frozenset({"metrics:read"}),
     "observations:write": frozenset({"observations:write", "sources:own"}),
-    "decisions:write": frozenset({"decisions:write", "models:enter"}),
+    "decisions:write": frozenset({"decisions:write", "models:enter", "facts:pin"}),
     "access:admin": frozenset(
         {
-            "sources:write", "sources:own", "sources:read", "quarantine:read",
-            "tokens:make", "tokens:write", "tokens:read", "ledger:read", "ledger:all",
-            "entries:reconcile", "models:enter",
+            "sources:write", "sources:own", "sources:read", "quarantine:read", "quarantine:decide",
+            "tokens:make", "tokens:write", "tokens:read", "accounts:read", "accounts:write",
+            "ledger:read", "ledger:all", "entries:reconcile", "models:enter", "conflicts:resolve",
+            "identity:decide",
         }
     ),
     "tokens:bootstrap": frozenset({"tokens:make"}),  # one token, and nothing beside it
 }  # fmt: skip
 
-REVIEWING: Final = frozenset({"entries:read", "exports:read", "metrics:read", "decisions:write"})
-ROLES: Final[Mapping[str, frozenset[str]]] = {
-    "reader": frozenset({"entries:read", "exports:read", "metrics:read"}),
-    "reviewer": REVIEWING,
-    "approver": REVIEWING,
+READING: Final = frozenset({"entries:read", "exports:read", "metrics:read"})
+DECIDING: Final = READING | {"decisions:write"}
+ROLES: Final[Mapping[str, frozenset[str]]] = {  # the scopes that a role may hold
+    "reader": DECIDING,  # an owner is a reader: see WITHHELD
+    "reviewer": DECIDING,
+    "approver": DECIDING,
+    "auditor": READING | {"access:admin"},
     "source": frozenset({"observations:write"}),
-    "admin": frozenset({"entries:read", "exports:read", "metrics:read", "access:admin"}),
+    "admin": DECIDING | {"access:admin"},
     "bootstrap": frozenset({"tokens:bootstrap"}),
 }
+# What a role's scopes would allow, and the role does not.
+WITHHELD: Final[Mapping[str, frozenset[str]]] = {
+    "reader": frozenset({"decisions:write", "models:enter"}),
+    "admin": frozenset({"decisions:write"}),  # being admin approves nothing
+    "auditor": frozenset(
+        {
+            "sources:write", "quarantine:decide", "tokens:make", "tokens:write", "accounts:write",
+            "entries:reconcile", "models:enter", "conflicts:resolve", "identity:decide",
+        }
+    ),
+}  # fmt: skip
 PUBLIC: Final = "public"
 CAPABILITIES: Final = frozenset().union(*SCOPES.values(), {PUBLIC})
 
@@ -44,6 +59,7 @@ class Caller(NamedTuple):
     capabilities: frozenset[str]
     namespaces: frozenset[str] | None  # None: all
     source: str | None = None
+    account: UUID | None = None  # of a person's or machine's token; none of a source's
 
     @property
     def actor(self) -> Actor:
@@ -54,8 +70,14 @@ class Caller(NamedTuple):
         """Does it hold the capability?"""
         return capability in self.capabilities
 
+    def may_in(self, capability: str, namespace: str | None) -> bool:
+        """Does it hold the capability for a namespace?"""
+        within = self.namespaces is None or namespace in self.namespaces
+        return within and capability in self.capabilities
+
 
 def capabilities(role: str, scopes: frozenset[str]) -> frozenset[str]:
     """What a token may do: its scopes, as far as its role still has them."""
     held = scopes & ROLES.get(role, frozenset())
-    return frozenset().union(*(SCOPES[scope] for scope in held), {PUBLIC})
+    allowed = frozenset[str]().union(*(SCOPES[scope] for scope in held))
+    return (allowed - WITHHELD.get(role, frozenset())) | {PUBLIC}
