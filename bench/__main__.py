@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench import csv_export, first_harvest, idle, ingest, reads, unchanged_sweep
+from bench import as_of, csv_export, first_harvest, idle, ingest, reads, unchanged_sweep
 from bench import help as of_command
 from bench.result import Result, Stage
 
@@ -16,6 +16,7 @@ BENCHES: Final[Mapping[str, Callable[[Stage], Result]]] = {
     "ingest": ingest.measure,
     "csv_export": csv_export.measure,
     "reads": reads.measure,
+    "as_of": as_of.measure,
     "help": of_command.measure,
     "idle": idle.measure,
 }

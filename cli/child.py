@@ -16,7 +16,7 @@ from outbound.credentials import PREFIX
 
 KEPT: Final = (  # of our own environment: how programs are found, and who is trusted
     "PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "PYTHONDONTWRITEBYTECODE", VARIABLE,
+    "PYTHONDONTWRITEBYTECODE", VARIABLE, "MODEL_CATALOG_RECORD_DIR", "MODEL_CATALOG_RECORD_BYTES",
 )  # fmt: skip
 OURS: Final = {"MODEL_CATALOG_SECRET_KEY"}  # is named like a credential and is none
 ROOT: Final = Path(__file__).parents[1]  # where `python -m` finds us, installed or not

@@ -104,6 +104,17 @@ class Client:
         """Send JSON, read JSON."""
         return self._json("PUT", path, json=body, params=params)
 
+    def tag(self, path: str) -> str:
+        """The tag of what stands there, which a change of it needs."""
+        return str(self._answer("GET", path).headers.get("ETag", ""))
+
+    def change(
+        self, method: str, path: str, *, body: Any = None, match: str = "", **params: Any
+    ) -> Any:
+        """Change what was read if it still has this tag; reads JSON."""
+        headers = {"If-Match": match} if match else {}
+        return self._json(method, path, json=body, params=params, headers=headers)
+
     def delete(self, path: str) -> None:
         """Delete."""
         self._answer("DELETE", path)

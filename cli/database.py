@@ -11,6 +11,7 @@ from service.db import Database, translated
 from service.embedded import PREFIX, EmbeddedRefused, start_embedded
 from service.errors import CatalogError
 from service.ledger.change import Actor
+from service.ledger.notes import KeyRefused, Keys, read_keys
 from service.logs import set_up_logs
 from service.roles import make_roles
 from service.settings import (
@@ -68,6 +69,15 @@ def worker_settings() -> WorkerSettings:
         return read_worker_settings()
     except SettingsRefused as refused:
         raise Stop(str(refused), Exit.WRONG_USE) from None
+
+
+def signing_keys(path: str | None) -> Keys:
+    """The keys that sign checkpoints; a file that holds none ends the command."""
+    try:
+        return read_keys(path)
+    except KeyRefused as refused:
+        message = f"MODEL_CATALOG_EXPORT_SIGNING_KEY_FILE {refused}. See docs/ledger.md."
+        raise Stop(message, Exit.WRONG_USE) from None
 
 
 def started_url(url: str) -> str:

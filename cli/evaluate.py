@@ -15,14 +15,17 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End expired harvests, throw away what nobody needs any more, let old training runs go."""
-    from cli.database import operated, worker_settings
+    """End expired harvests, tidy up, let old training runs go, seal the ledger."""
+    from cli.database import operated, signing_keys, worker_settings
+    from cli.ledger import seal_once
     from service.db import APP_ROLE
     from service.operation.jobs import run_jobs
 
-    days = worker_settings().training_run_days
+    told = worker_settings()
+    keys = signing_keys(told.export_signing_key_file)
     with operated(APP_ROLE) as database:
-        done = run_jobs(database, training_run_days=days, dry_run=dry_run)
+        done = run_jobs(database, training_run_days=told.training_run_days, dry_run=dry_run)
+        done["changes_sealed"] = seal_once(database, keys, dry_run=dry_run)
     if as_json:
         print_json(done)
     else:

@@ -26,6 +26,7 @@ from service.operation.checks import (
     check_upkeep,
     declared,
 )
+from service.operation.sealed import check_ledger
 from service.settings import SettingsRefused, read_settings
 
 QUICK: Final = Limits(connect=5, read=10, total=15, decoded=1024 * 1024)
@@ -82,7 +83,7 @@ def _disk(url: str) -> Iterator[Finding]:
 def _database(database: Database, *, offline: bool) -> Iterator[Finding]:
     """Each check by itself: one that fails does not hide what the others find."""
     checks: list[Callable[[Database], Iterator[Finding]]] = [check_server, check_schema]
-    checks += [check_sources, check_upkeep]
+    checks += [check_sources, check_upkeep, check_ledger]
     for check in checks:
         try:
             yield from check(database)

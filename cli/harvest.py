@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import stamina.instrumentation
 import typer
@@ -15,6 +16,7 @@ from cli.client import CODES, Client, service_token, service_url
 from cli.exits import Exit, Stop
 from cli.progress import Watched, watched
 from harvesters.errors import SourceRefused, SourceUnavailable, shown
+from harvesters.recording import Recorder, Tape, most_bytes
 from harvesters.registry import find_factory, find_secret
 from harvesters.runner import harvest as run
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable
@@ -26,32 +28,65 @@ from schemas.sources import SourceSettings
 app = typer.Typer(help="Read one source once.")
 FIGURES = ("outcome", "seen", "created", "changed", "unchanged", "unseen", "retired", "held_back",
            "conflicts", "refused")  # fmt: skip
+RECORD_DIR: Final = "MODEL_CATALOG_RECORD_DIR"
+RECORD_BYTES: Final = "MODEL_CATALOG_RECORD_BYTES"
 OURS = ("MODEL_CATALOG_TOKEN", "MODEL_CATALOG_DATABASE_URL", "MODEL_CATALOG_SECRET_KEY")
+
+Named = Annotated[str | None, typer.Argument(help="Name of a declared source.")]
+Due = Annotated[
+    bool, typer.Option("--due", help="Every source that is due, once; on the database host.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Read everything, not only what changed.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="DIR", help="Keep what is read, to replay it.")
+]
+Replayed = Annotated[
+    Path | None,
+    typer.Option("--replay", metavar="FILE", help="Map a recording again: always a dry run."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Replay only what was recorded to its end.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Replay into a file, ask no service."),
+]
 
 
 @app.command()
-def harvest(
-    source: Annotated[str | None, typer.Argument(help="Name of a declared source.")] = None,
+def harvest(  # noqa: PLR0913  # options of one command
+    source: Named = None,
     *,
-    due: Annotated[
-        bool, typer.Option("--due", help="Every source that is due, once; on the database host.")
-    ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Read everything, not only what changed.")
-    ] = False,
+    due: Due = False,
+    full: Full = False,
     dry_run: Annotated[bool, typer.Option(help="Print the plan, keep nothing.")] = False,
+    record: Record = None,
+    replay: Replayed = None,
+    strict: Strict = False,
+    output: Output = None,
     as_json: Annotated[bool, typer.Option("--json", help="Reports as JSON lines.")] = False,
 ) -> None:
     """Read one source once, scope by scope, and say what came of it."""
-    if due is (source is not None) or (due and (full or dry_run)):
+    if due is (source is not None) or (due and (full or dry_run or record or replay)):
         raise Stop("Name one source, or say --due alone.", Exit.WRONG_USE)
+    if replay is None and (strict or output):
+        raise Stop("--strict and --output belong to --replay FILE.", Exit.WRONG_USE)
+    if replay is not None and (record or full):
+        raise Stop("A replay reads the recording alone.", Exit.WRONG_USE)
     if source is None:
         _harvest_due()
-        return
+    elif replay is not None:
+        from cli.replay import replay_recording
+
+        replay_recording(source, replay, strict=strict, output=output, as_json=as_json)
+    else:
+        _harvest_once(source, record=record, as_json=as_json, dry_run=dry_run, full=full)
+
+
+def _harvest_once(source: str, *, record: Path | None, **how: bool) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     stamina.instrumentation.set_on_retry_hooks(())  # they would tell of it on standard output
-    settings = _settings(source)
+    settings = source_settings(source)
     url, token = service_url(), service_token()
+    tape = _tape(settings, record)
     for name in OURS:
         os.environ.pop(name, None)  # a source's client needs none of them
     try:
@@ -59,7 +94,22 @@ def harvest(
     except ValueError as error:
         raise Stop(f"{VARIABLE}: {error}", Exit.WRONG_USE) from None
     with watched(url, token, source=source) as sink:
-        _read(settings, sink, as_json=as_json, dry_run=dry_run, full=full)
+        _read(settings, sink, tape=tape, **how)
+
+
+def _tape(source: SourceSettings, record: Path | None) -> Tape:
+    """Where the harvest is recorded, if it is: by the option, else by configuration."""
+    folder = record or os.environ.get(RECORD_DIR)
+    if not folder:
+        return Tape()
+    try:
+        most = most_bytes(os.environ.get(RECORD_BYTES))
+        return Recorder(Path(folder).absolute(), source, most=most, tell=_say)
+    except OSError as error:
+        message = f"{folder}: {error.strerror}. Recordings go to {RECORD_DIR} or --record."
+        raise Stop(message, Exit.WRONG_USE) from None
+    except SourceRefused as error:
+        raise Stop(str(error), Exit.WRONG_USE) from None
 
 
 def _harvest_due() -> None:
@@ -81,27 +131,25 @@ def _harvest_due() -> None:
         raise Stop(f"Not as it should be: {named}.", Exit(max(wrong.values())))
 
 
-def _read(
-    settings: SourceSettings, sink: Watched, *, as_json: bool, dry_run: bool, full: bool
-) -> None:
+def _read(settings: SourceSettings, sink: Watched, *, as_json: bool, **how: Any) -> None:
     """Harvest, and say what came of each scope; leaves with what that means."""
     reports: list[HarvestReport] = []
     failures: list[Exception] = []
     try:
-        for report in _harvests(settings, sink, failures=failures, dry_run=dry_run, full=full):
+        for report in _harvests(settings, sink, failures=failures, **how):
             reports.append(report)
             if as_json or not sys.stdout.isatty():
-                _print(report)
+                print_report(report)
     except KeyboardInterrupt:
         raise Stop("Interrupted; nothing was retired.", Exit.INTERRUPTED) from None
     finally:
         if not as_json and sys.stdout.isatty():
-            _show(reports)
-    _leave(reports, failures)
+            show_reports(reports)
+    leave_with(reports, failures)
 
 
 def _harvests(
-    source: SourceSettings, sink: Watched, *, failures: list[Exception], **how: bool
+    source: SourceSettings, sink: Watched, *, failures: list[Exception], **how: Any
 ) -> Iterator[HarvestReport]:
     """Harvest each scope; one that fails does not keep the others from being read."""
     try:
@@ -119,10 +167,11 @@ def _harvests(
         _say(f"{source.name}: {shown(error)}")
 
 
-def _settings(source: str) -> SourceSettings:
+def source_settings(source: str) -> SourceSettings:
+    """How a source is declared. Raises `Stop` when it is disabled."""
     found = Client.from_environment().get(f"/api/v1/sources/{source}")
-    found.pop("scopes")
-    settings = SourceSettings.model_validate(found)
+    declared = {name: found[name] for name in SourceSettings.model_fields if name in found}
+    settings = SourceSettings.model_validate(declared)
     if not settings.enabled:
         raise Stop(f"Source {source} is disabled.", Exit.CONFLICT)
     return settings
@@ -140,7 +189,7 @@ def _say_of(source: str, text: str) -> None:
     _say(f"{source}: {text}")
 
 
-def _print(report: HarvestReport) -> None:
+def print_report(report: HarvestReport) -> None:
     """One line of JSON, as soon as it is known."""
     try:
         typer.echo(report.model_dump_json())
@@ -148,7 +197,7 @@ def _print(report: HarvestReport) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show(reports: list[HarvestReport]) -> None:
+def show_reports(reports: list[HarvestReport]) -> None:
     """As a person reads them: figures as a table, then what was planned and passed over."""
     if reports:
         table = Table("", *(report.scope for report in reports))
@@ -162,7 +211,8 @@ def _show(reports: list[HarvestReport]) -> None:
             _say(f"skipped {skipped.subject or ''} {skipped.code}: {skipped.message}")
 
 
-def _leave(reports: list[HarvestReport], failures: list[Exception]) -> None:
+def leave_with(reports: list[HarvestReport], failures: list[Exception]) -> None:
+    """Leave with the exit code of what came of it."""
     refused = [error for error in failures if isinstance(error, CatalogRefused)]
     if refused:
         raise Stop(str(refused[0]), CODES.get(refused[0].status, Exit.UNAVAILABLE))

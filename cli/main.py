@@ -18,17 +18,34 @@ COMMANDS: Final = {  # name → (module, help)
     "import": ("cli.importing", "Enter the models of an inventory in CSV or XLSX."),
     "list": ("cli.read", "List models, versions, training runs, datasets, owners and the like."),
     "show": ("cli.show", "Show one thing, and where each of its facts comes from."),
+    "history": ("cli.history", "Say what happened to one thing, and why."),
     "export": ("cli.read", "Write a list as CSV, JSON Lines or XLSX."),
+    "succession": ("cli.succession", "Say who might answer for a model next."),
+    "pin": ("cli.pins", "Let a value of yours hold, whatever sources say."),
+    "unpin": ("cli.pins", "Release a pin: what sources say holds again."),
+    "conflicts": ("cli.conflicts", "List the fields that sources disagree about, and decide one."),
+    "coverage": ("cli.reports", "Say how fresh each part of each source is, and what it lacks."),
+    "unknowns": ("cli.reports", "List what no source could tell, and what would tell it."),
+    "time-to-catalog": ("cli.reports", "Say how long events took to reach the catalog."),
     "explain": ("cli.show", "Say why something is, or is not, in the catalog."),
+    "quarantine": ("cli.quarantine", "Decide about what was refused or held back."),
+    "merge": ("cli.identity", "Say that two entries are one thing."),
+    "unmerge": ("cli.identity", "Say that two merged entries are two after all."),
+    "claims": ("cli.claims", "List contested claims, and decide one."),
     "reconcile": ("cli.reconcile", "Fold every entry again and repair what differs."),
     "evaluate": ("cli.evaluate", "Do the periodic jobs once; the worker does them too."),
+    "ledger": ("cli.ledger", "Verify the change ledger; print its newest checkpoint."),
+    "account": ("cli.account", "Make accounts, grant roles, map owners to accounts."),
     "token": ("cli.token", "Make, list and revoke tokens."),
     "doctor": ("cli.doctor", "Look whether everything is as it should be, and say what to do."),
 }
 
 
 ASKING: Final = {  # with a token
-    "source", "harvest", "push", "import", "list", "show", "export", "explain", "token",
+    "account", "merge", "unmerge", "claims",
+    "pin", "unpin", "conflicts",
+    "source", "harvest", "push", "import", "list", "show", "history", "export", "explain", "token",
+    "succession", "quarantine", "coverage", "unknowns", "time-to-catalog",
 }  # fmt: skip
 COMPLETION: Final = {"install_completion", "show_completion"}  # the root's business, not theirs
 

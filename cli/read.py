@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -46,7 +47,7 @@ def list_entries(  # options of one command
     """List what matches, all of it."""
     listed = {**COLUMNS, **ASIDE}
     columns = listed[known_kind(kind, listed)]
-    asked = _asked(filters, q=query, sort=sort, as_of=as_of)
+    asked = parse_filters(filters, q=query, sort=sort, as_of=as_of)
     found = Client.from_environment().pages(f"/api/v1/{kind}", **asked)
     if as_json:
         for item in found:
@@ -68,9 +69,16 @@ def export(  # noqa: PLR0913  # options of one command
     output: Output = None,
 ) -> None:
     """Write what matches as CSV, JSON Lines or XLSX."""
+    asked = parse_filters(filters, q=query, sort=sort, as_of=as_of, dialect=dialect)
+    write_file(known_kind(kind), output, form=form, asked=asked)
+
+
+def write_file(
+    kind: str, output: Path | None, *, form: str | None, asked: Mapping[str, Any]
+) -> None:
+    """Copy a list's file, to standard output without a name; interrupted, it leaves none."""
     suffix = form or _suffix(output)
-    path = f"/api/v1/{known_kind(kind)}.{suffix}"
-    asked = _asked(filters, q=query, sort=sort, as_of=as_of, dialect=dialect)
+    path = f"/api/v1/{kind}.{suffix}"
     if output is None and suffix == "xlsx" and sys.stdout.isatty():
         raise Stop("A workbook is nothing to look at: name a file with -o.", Exit.WRONG_USE)
     client = Client.from_environment()
@@ -94,7 +102,7 @@ def _suffix(output: Path | None) -> str:
     return ending if ending in {"jsonl", "xlsx"} else "csv"
 
 
-def _asked(filters: list[str] | None, **others: str | None) -> dict[str, Any]:
+def parse_filters(filters: list[str] | None, **others: str | None) -> dict[str, Any]:
     """All query parameters: conditions, and what the options say."""
     parsed: dict[str, Any] = {name: text for name, text in others.items() if text is not None}
     for text in filters or ():

@@ -32,17 +32,19 @@ def serve(
     except SettingsRefused as refused:
         message = f"{refused}\nThe service does not start; docs/settings.md has all settings."
         raise Stop(message, Exit.WRONG_USE) from None
-    from cli.database import explained, started_url
+    from cli.database import explained, signing_keys, started_url
     from service.app import create_app
     from service.db import Database
     from service.logs import set_up_logs
 
+    signing_keys(settings.export_signing_key_file)  # refused before anything listens
     set_up_logs(form=settings.log_format, level=settings.log_level)
     signal.signal(signal.SIGTERM, _leave)  # orderly: a private database is stopped on the way out
     with listening(host, port) as listener, explained():
         database = Database(started_url(settings.database_url.get_secret_value()))
         proxies = settings.trusted_proxies
-        run_server(create_app(settings, database), listener=listener, proxies=proxies)
+        application = create_app(settings, database, seals=True)
+        run_server(application, listener=listener, proxies=proxies)
 
 
 def run_server(application: Any, *, listener: socket.socket, proxies: str) -> None:

@@ -14,23 +14,30 @@ from schemas.canonical import path_segment
 app = typer.Typer(no_args_is_help=True, help="Look at one thing.")
 COLUMNS: Final = ("fact", "value", "source", "observed_at")
 MODEL, VERSION = 2, 3  # parts of a name
-MISSING: Final = {"unknown", "unknown_source", "never_seen", "never_harvested"}
+Thing = Annotated[
+    str, typer.Argument(help="namespace/model, /version or /@alias behind it; or a kind.")
+]
+Identifier = Annotated[str | None, typer.Argument(help="After a kind: an id, or scheme:value.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="As it was at this time, by the name it had then.")
+]
+MISSING: Final = {
+    "unknown", "unknown_source", "never_seen", "never_harvested", "not_visible", "excluded",
+}  # fmt: skip
 
 
 @app.command()
 def show(
-    thing: Annotated[
-        str, typer.Argument(help="namespace/model, /version or /@alias behind it; or a kind.")
-    ],
-    identifier: Annotated[
-        str | None, typer.Argument(help="After a kind: an id, or scheme:value.")
-    ] = None,
+    thing: Thing,
+    identifier: Identifier = None,
     *,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """Show one thing, and where each of its facts comes from."""
-    path = _address(thing) if identifier is None else _below(known_kind(thing), identifier)
-    found = Client.from_environment().get(path, provenance="true")
+    then = {} if as_of is None else {"as_of": as_of}
+    path = address_of(identifier or thing, thing if identifier else None)
+    found = Client.from_environment().get(path, provenance="true", **then)
     if as_json:
         print_json(found)
         return
@@ -45,7 +52,9 @@ def explain(
     *,
     by: Annotated[
         str,
-        typer.Option(help="model, mlflow, repository, dataset, image, digest or identifier."),
+        typer.Option(
+            help="model, mlflow, run, repository, dataset, image, digest, identifier, source."
+        ),
     ] = "model",
     as_json: Json = False,
 ) -> None:
@@ -57,6 +66,11 @@ def explain(
         typer.echo(f"{found['verdict']}: {found['summary']}")
     if found["verdict"] in MISSING:
         raise Stop("", Exit.NOT_FOUND)
+
+
+def address_of(thing: str, kind: str | None) -> str:
+    """Where a thing is read: by its name, or by a kind and what identifies it there."""
+    return _address(thing) if kind is None else _below(known_kind(kind), thing)
 
 
 def _address(name: str) -> str:

@@ -15,6 +15,9 @@ from schemas.canonical import path_segment
 app = typer.Typer(no_args_is_help=True, help="Declare the places that facts come from.")
 
 
+SHOWN = 20  # changes of entries that a person is shown
+
+
 class Step(NamedTuple):
     """What happens to one source: `body` is what it will be, `fields` what is different."""
 
@@ -38,10 +41,9 @@ def apply(
     known = {found["name"]: found for found in client.get("/api/v1/sources")}
     plan = list(planned(wanted, known, prune=prune))
     changes = [step for step in plan if step.fields]
-    for step in changes:  # all are tried before the first is stored
-        _put(client, step, dry_run="true")
+    tried = {s.name: _put(client, s, dry_run="true") for s in changes}  # all before the first
     for step in plan:
-        _show(step, as_json=as_json)
+        _show(step, as_json=as_json, impact=tried.get(step.name, {}).get("impact"))
     for step in [] if dry_run else changes:
         _put(client, step)
     done = "would change" if dry_run else "changed"
@@ -63,6 +65,52 @@ def show(name: str, *, as_json: Json = False) -> None:
     print_document(found, as_json=as_json)
 
 
+@app.command()
+def retire(
+    name: str,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; the ledger keeps it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Disable a source and end what it shows; what no other source shows is retired."""
+    client, query = Client.from_environment(), "?dry_run=true" if dry_run else ""
+    path = f"/api/v1/sources/{path_segment(name)}:retire{query}"
+    done = client.post(path, {"reason": reason})
+    while done["left"] and not dry_run:
+        part = client.post(path, {"reason": reason})
+        done = part | {count: done[count] + part[count] for count in ("ended", "retired")}
+    print_document(done, as_json=as_json)
+
+
+@app.command()
+def precedence(  # noqa: PLR0917  # the arguments of a command
+    name: Annotated[str, typer.Argument(help="The source.")],
+    field: Annotated[str, typer.Argument(help="The fact that it counts more or less for.")],
+    rank: Annotated[
+        int | None, typer.Argument(help="0 to 99; left out: as for all its facts.")
+    ] = None,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; the ledger keeps it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let a source count more or less for one field; prints which entries that changes."""
+    from cli.conflicts import show_impact
+
+    client = Client.from_environment()
+    path = f"/api/v1/sources/{path_segment(name)}/precedence/{path_segment(field)}"
+    asked = {"dry_run": "true"} if dry_run else {}
+    if rank is None:
+        found = client.change("DELETE", path, reason=reason, **asked)
+    else:
+        found = client.change("PUT", path, body={"rank": rank, "reason": reason}, **asked)
+    if as_json:
+        print_json(found)
+    else:
+        show_impact(found, dry_run=dry_run)
+
+
 def planned(wanted: Mapping[str, Any], known: Mapping[str, Any], *, prune: bool) -> Iterator[Step]:
     """What has to happen to each source, field by field, so that the file holds."""
     for name, body in wanted.items():
@@ -76,7 +124,11 @@ def planned(wanted: Mapping[str, Any], known: Mapping[str, Any], *, prune: bool)
         yield Step(name, action, fields, body)
     for name in sorted(known.keys() - wanted.keys()) if prune else ():
         if known[name]["enabled"]:
-            body = {field: value for field, value in known[name].items() if field != "scopes"}
+            body = {
+                field: value
+                for field, value in known[name].items()
+                if field not in {"scopes", "refold"}
+            }
             fields = {"enabled": {"old": True, "new": False}}
             yield Step(name, "disable", fields, body | {"enabled": False})
 
@@ -87,19 +139,25 @@ def complete(source: Mapping[str, Any]) -> str:
     return max(ended, default="never")
 
 
-def _show(step: Step, *, as_json: bool) -> None:
+def _show(step: Step, *, as_json: bool, impact: Mapping[str, Any] | None) -> None:
     if as_json:
-        print_json({"name": step.name, "action": step.action, "fields": step.fields})
+        print_json({"name": step.name, "action": step.action, "fields": step.fields,
+                    "impact": impact})  # fmt: skip
         return
     typer.echo(f"{step.name}: {step.action}")
     for field, value in step.fields.items():
         before = f"{value['old']} → " if "old" in value else ""
         typer.echo(f"  {field}: {before}{value['new']}")
+    if impact and impact["entries"]:
+        more = "" if impact["complete"] else "at least "
+        typer.echo(f"  changes {more}{impact['entries']} entries:")
+        for one in impact["changes"][:SHOWN]:
+            typer.echo(f"    {one['entry']} {one['field']}: {one['old']} → {one['new']}")
 
 
-def _put(client: Client, step: Step, **params: str) -> None:
+def _put(client: Client, step: Step, **params: str) -> Any:
     try:
-        client.put(f"/api/v1/sources/{step.name}", step.body, **params)
+        return client.put(f"/api/v1/sources/{step.name}", step.body, **params)
     except Stop as stop:
         message = f"Source {step.name}: {stop}"
         raise Stop(message, Exit(stop.code)) from None

@@ -1,4 +1,4 @@
-"""The command that harvests whatever is due, source by source, and tidies up, until stopped."""
+"""The command that harvests whatever is due, seals the ledger and tidies up, until stopped."""
 
 import signal
 from subprocess import DEVNULL
@@ -18,17 +18,19 @@ TimeLimit = Annotated[
 
 @app.command()
 def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> None:
-    """Harvest each source when it is due, in a process of its own; do the periodic jobs."""
+    """Harvest each source when it is due; seal the ledger; do the periodic jobs."""
     import structlog
 
     from cli.client import service_url
     from cli.crew import Crew, Plan, installed_kinds
-    from cli.database import operated, worker_settings
+    from cli.database import operated, signing_keys, worker_settings
     from service.db import APP_ROLE
+    from service.ledger.sealer import Sealer
     from service.logs import set_up_logs
 
     stopping = stopped_by_signal()
     told = worker_settings()
+    keys = signing_keys(told.export_signing_key_file)
     plan = Plan(service_url(), installed_kinds(), side_by_side, time_limit, told.training_run_days)
     with operated(APP_ROLE) as database:
         set_up_logs(form=told.log_format, level=told.log_level)
@@ -37,7 +39,8 @@ def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> N
         def tell(source: str, said: str) -> None:
             log.info("harvest_says", source=source, said=said)
 
-        Crew(database, plan, tell=tell, onto=DEVNULL).work(stopping)
+        with Sealer(database, keys):
+            Crew(database, plan, tell=tell, onto=DEVNULL).work(stopping)
 
 
 def stopped_by_signal() -> Event:

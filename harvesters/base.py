@@ -1,7 +1,7 @@
 """What a harvester is: pages in, observations out; the runner does all the rest."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harvesters.errors import RecordUnreadable
 from schemas.harvest import Coverage, KnownSubject
@@ -53,3 +53,16 @@ class Rereader(Protocol):
     """A harvester of changes that now and then, or without a cursor, reads all of its scope."""
 
     read_all: bool  # this time, known after the pages: ask for what was known and not seen
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A harvester whose pages alone do not say all that `observe` needs: a recording keeps more."""
+
+    def beside(self, page: Any) -> Mapping[str, Any]:
+        """What `observe` reads of the harvester itself for this page."""
+        ...
+
+    def recall(self, beside: Mapping[str, Any]) -> None:
+        """Take it from a recording, before the page is observed again."""
+        ...

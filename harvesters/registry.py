@@ -6,11 +6,20 @@ from importlib.metadata import entry_points
 from typing import Any, Final, NamedTuple
 
 from harvesters.base import Harvester
+from harvesters.codec import Codec
 from harvesters.errors import SourceRefused
 from schemas.sources import SourceSettings
 
 GROUP: Final = "model_catalog.harvesters"
-BUILT_IN: Final = {"mlflow": "harvesters.mlflow:harvesters"}
+BUILT_IN: Final = {
+    "mlflow": "harvesters.mlflow:harvesters",
+    "directory": "harvesters.directory:harvesters",
+}
+REPLAYS: Final = "model_catalog.replays"
+REPLAYED: Final = {
+    "mlflow": "harvesters.mlflow.replay:REPLAYS",
+    "directory": "harvesters.directory.harvest:REPLAYS",
+}
 
 
 class Secret(NamedTuple):
@@ -18,6 +27,13 @@ class Secret(NamedTuple):
 
     text: str
     host: str
+
+
+class Replays(NamedTuple):
+    """How the harvests of a kind are recorded and replayed."""
+
+    codec: Codec  # of its pages
+    harvester: Callable[[SourceSettings, str], Harvester[Any]]  # of a scope; asks nothing
 
 
 Factory = Callable[..., Iterator[Harvester[Any]]]
@@ -30,9 +46,20 @@ def find_factory(kind: str) -> Factory:
         known = ", ".join(sorted(places))
         message = f"no harvester reads sources of kind {kind}; installed are: {known}"
         raise SourceRefused(message)
-    module, _, name = places[kind].partition(":")
-    factory: Factory = getattr(import_module(module), name)
+    factory: Factory = _load(places[kind])
     return factory
+
+
+def find_replays(kind: str) -> Replays | None:
+    """How harvests of a kind are recorded, if they can be."""
+    places = REPLAYED | {entry.name: entry.value for entry in entry_points(group=REPLAYS)}
+    found: Replays | None = _load(places[kind]) if kind in places else None
+    return found
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def find_secret(source: SourceSettings, environ: Mapping[str, str]) -> Secret | None:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from harvesters.base import ChangeReader, Harvester, Rereader
 from harvesters.errors import RecordUnreadable, SourceRefused, SourceUnavailable, shown
+from harvesters.recording import Tape
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, Sink, as_json
 from schemas.harvest import (
     CloseHarvest,
@@ -34,11 +35,16 @@ Page = TypeVar("Page")
 
 
 def harvest(
-    harvester: Harvester[Page], sink: Sink, *, dry_run: bool = False, full: bool = False
+    harvester: Harvester[Page],
+    sink: Sink,
+    *,
+    dry_run: bool = False,
+    full: bool = False,
+    tape: Tape | None = None,
 ) -> HarvestReport:
     """Read one scope once; the report says what came of it.
 
-    `full`: also where a harvester would read only changes this time.
+    `full`: also where a harvester would read only changes this time. `tape` may record it.
     Raises what the harvester or the sink raised, after closing the harvest as failed.
     """
     if isinstance(harvester, ChangeReader):
@@ -50,22 +56,27 @@ def harvest(
         harvester_version=harvester.version,
     )
     skipped: list[Skipped] = []
+    tape = tape or Tape()
     try:
         opened = sink.open(asked, dry_run=dry_run)
+        tape.begin(harvester, asked.harvest)
         sending = _Sending(sink, opened, skipped=skipped)
         cursor = None if full and isinstance(harvester, Rereader) else opened.cursor
         with _heartbeat(sink, opened.harvest):
             for page in _ahead(harvester.pages(cursor)):
-                sending.add(harvester.observe(page))
+                sending.add(tape.observe(harvester, page))
                 cursor = harvester.cursor_after(page) or cursor
             sending.flush()
-            _look_closer(harvester, sink, opened=opened, sending=sending)
-        return sink.close(asked.harvest, sending.closing(harvester, cursor=cursor))
+            _look_closer(harvester, sink, opened=opened, sending=sending, tape=tape)
+        report = sink.close(asked.harvest, sending.closing(harvester, cursor=cursor))
     except AlreadyRunning:
         raise  # nothing was opened
     except BaseException as error:  # Ctrl-C too: an open harvest blocks the next
+        tape.end(error)
         _close_failed(sink, asked.harvest, error=error, skipped=skipped)
         raise
+    tape.end()
+    return report
 
 
 class _Sending:
@@ -163,13 +174,18 @@ def batches(
 
 
 def _look_closer(
-    harvester: Harvester[Any], sink: Sink, *, opened: HarvestOpened, sending: _Sending
+    harvester: Harvester[Any],
+    sink: Sink,
+    *,
+    opened: HarvestOpened,
+    sending: _Sending,
+    tape: Tape,
 ) -> None:
     """A listing proves presence, never absence: ask by name for what it lacked."""
     if harvester.coverage is not Coverage.FULL:
         if isinstance(harvester, ChangeReader):
             for page in sink.known(opened.harvest):
-                sending.add(_ahead(harvester.compare(page)))
+                sending.add(tape.answers(_ahead(harvester.compare(page))))
             sending.flush(asked_for=True)
         if not (isinstance(harvester, Rereader) and harvester.read_all):
             return
@@ -177,7 +193,7 @@ def _look_closer(
         raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
     # All pages before the first question: an answer that is sent changes what is unseen.
     for page in list(sink.unseen(opened.harvest)):
-        sending.add(_ahead(harvester.ask(page)))
+        sending.add(tape.answers(_ahead(harvester.ask(page))))
         sending.flush(asked_for=True)
 
 

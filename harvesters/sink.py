@@ -1,9 +1,10 @@
-"""Where a harvest goes: the service over HTTP."""
+"""Where a harvest goes: the service over HTTP, or a file."""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import IO, Final, Protocol, TypeVar
 from uuid import UUID
 
 import httpx2
@@ -16,6 +17,7 @@ from schemas.harvest import (
     HarvestOpened,
     HarvestReport,
     KnownSubject,
+    Limits,
     OpenHarvest,
     SubjectPage,
 )
@@ -161,6 +163,65 @@ class HttpSink:
         if answer.is_error:
             raise _refusal(answer)
         return answer.content
+
+
+class FileSink:
+    """Writes every observation to an open file, one a line, instead of sending it."""
+
+    def __init__(self, file: IO[bytes], *, source: str) -> None:
+        """Nothing is known of what was there before: all is wanted."""
+        self.file, self.source, self.seen = file, source, 0
+        self.asked: OpenHarvest | None = None
+
+    def full_cursor(self, scope: str) -> None:
+        """There was none."""
+        del scope
+
+    def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
+        """Begin."""
+        self.asked, self.begun, self.seen = asked, datetime.now(UTC), 0
+        return HarvestOpened(
+            harvest=asked.harvest, cursor=None, limits=Limits(), dry_run=dry_run,
+            lease_until=self.begun + timedelta(days=1),
+        )  # fmt: skip
+
+    def sight(self, harvest: UUID, sightings: Sequence[Sighting]) -> Wanted:
+        """All of them."""
+        del harvest
+        return Wanted(wanted=tuple(range(len(sightings))))
+
+    def send(self, harvest: UUID, batch: bytes) -> Receipt:
+        """Write them."""
+        del harvest
+        observations = json.loads(batch)["observations"]
+        for one in observations:
+            self.file.write(json.dumps(one, ensure_ascii=False).encode() + b"\n")
+        self.seen += len(observations)
+        return Receipt(recorded=len(observations), unchanged=0)
+
+    def unseen(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """One empty page: whoever was asked by name then is asked again."""
+        del harvest
+        yield ()
+
+    def known(self, harvest: UUID) -> Iterator[Sequence[KnownSubject]]:
+        """Nothing is known."""
+        del harvest
+        return iter(())
+
+    def heartbeat(self, harvest: UUID) -> None:
+        """A file waits."""
+
+    def close(self, harvest: UUID, asked: CloseHarvest) -> HarvestReport:
+        """How many were written."""
+        assert self.asked is not None  # noqa: S101  # the runner opens before it closes
+        now = datetime.now(UTC)
+        return HarvestReport(
+            harvest=harvest, source=self.source, scope=self.asked.scope,
+            coverage=self.asked.coverage, outcome=asked.outcome, error=asked.error, dry_run=True,
+            opened_at=self.begun, closed_at=now, seconds=(now - self.begun).total_seconds(),
+            seen=self.seen, skipped=asked.skipped, counts=asked.counts,
+        )  # fmt: skip
 
 
 def _read(model: type[Answer], body: bytes) -> Answer:

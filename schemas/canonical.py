@@ -192,6 +192,11 @@ def canonical_email(text: str) -> str:
     return written
 
 
+def canonical_login(text: str) -> str:
+    """`host/login` of a host that compares logins without case, as GitHub and GitLab do."""
+    return canonical_text(canonical_text(text).lower())
+
+
 def canonical_digest(text: str) -> str:
     """`sha256:` and 64 hex digits."""
     written = text.strip().lower()

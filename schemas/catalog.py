@@ -24,8 +24,8 @@ from schemas.strict import Closed, Count, Instant, Line, Text
 
 __all__ = [
     "AnyOf", "DeploymentRow", "Dialect", "EntryRow", "FacetCount", "FacetCounts", "ListExport",
-    "ListQuery", "ModelExport", "ModelFilters", "ModelQuery", "ModelRow", "Name", "Page",
-    "PageSize", "Paging", "Several", "UseRow", "VersionFilters", "VersionRow", "YesNo",
+    "ListQuery", "ModelExport", "ModelFilters", "ModelQuery", "ModelRow", "Name", "OwnerRow",
+    "Page", "PageSize", "Paging", "Several", "UseRow", "VersionFilters", "VersionRow", "YesNo",
 ]  # fmt: skip
 
 Row = TypeVar("Row")
@@ -78,6 +78,8 @@ class EntryRow(Closed):
     """One row of a list: the same members as the columns of its CSV.
 
     `facts` holds what is stated: left out is not stated, null is stated empty, `one_of` narrowed.
+    `stale` names the sources that are late or disabled: what they said may no longer be true.
+    `unseen_since` is there while no source shows it and it is not retired yet.
     """
 
     id: UUID
@@ -90,6 +92,8 @@ class EntryRow(Closed):
     first_seen_at: Instant
     last_changed_at: Instant
     gone_since: Instant | None
+    stale: tuple[Line, ...] = ()
+    unseen_since: Instant | None = None
 
 
 class ModelRow(EntryRow):
@@ -112,6 +116,12 @@ class UseRow(EntryRow):
 
     model: Line | None
     model_id: UUID | None
+
+
+class OwnerRow(EntryRow):
+    """One owner in a list; `departed` is null where nobody says whether they are still there."""
+
+    departed: bool | None
 
 
 class DeploymentRow(EntryRow):

@@ -33,6 +33,8 @@ ENDED: Final = (  # how every table ends
     Column("first_seen_at", "when the catalog first heard of it"),
     Column("last_changed_at", "when anything about it last changed"),
     Column("gone_since", "since when no source shows it; empty while one does"),
+    Column("stale", "sources of it that are late or disabled: what they said may be outdated"),
+    Column("unseen_since", "since when no source shows it, while it is not retired yet"),
 )
 UNWARNED: Final = ENDED[1:]  # of kinds without that fact
 OF_MODEL: Final = (
@@ -152,6 +154,7 @@ OWNERS: Final = (
         left_at="when they left",
         members="of a team",
     ),
+    Column("departed", "whether they have left; `unknown` where nobody says"),
     *UNWARNED,
 )
 

@@ -1,13 +1,15 @@
 """What the catalog answers about one thing: its facts, where they come from, what it is beside."""
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from schemas.catalog import DeploymentRow, EntryRow, ModelRow, Paging, UseRow, VersionRow
+from schemas.catalog import DeploymentRow, EntryRow, ModelRow, OwnerRow, Paging, UseRow, VersionRow
 from schemas.identifiers import Kind
-from schemas.queries import Moment
+from schemas.pins import Pin
+from schemas.queries import AnyOf, Dialect, Moment, Several
 from schemas.strict import Closed, Count, Instant, Line
 from schemas.values import Merge
 
@@ -21,6 +23,7 @@ class Contender(Closed):
     observed_at: Instant
     evidence: JsonValue = None
     inferred: bool = False
+    stale: bool = False  # its source is late or disabled
     precedence: Count
 
 
@@ -29,13 +32,15 @@ class FieldProvenance(Contender):
 
     `rule` decided: `top` is the highest precedence, what was read before what was inferred, then
     the newest; `latest` the newest, then the highest; `union` joins sets; `owners` takes the
-    accountable ones as one value by `top`, the others by `union`.
+    accountable ones as one value by `top`, the others by `union`. A `pin` decides before all of
+    them; the source is called `pin` then.
     """
 
     confirmed_at: Instant
     conflict: bool = False
     rule: Merge
     contenders: tuple[Contender, ...] = ()
+    pin: Pin | None = None
 
 
 class SourcePage(Closed):
@@ -84,6 +89,12 @@ class UseDetail(Detail, UseRow):
     kind: Kind
 
 
+class OwnerDetail(Detail, OwnerRow):
+    """One owner."""
+
+    kind: Kind
+
+
 class DeploymentDetail(Detail, DeploymentRow):
     """One deployment."""
 
@@ -101,7 +112,13 @@ class VersionDetail(Detail, VersionRow):
     """One version with its identifiers and, if asked for, where each field comes from."""
 
 
-class DetailQuery(Closed):
+class AtMoment(Closed):
+    """Of which moment: as it stood then, by the name that it had; without it, as it is."""
+
+    as_of: Moment | None = None
+
+
+class DetailQuery(AtMoment):
     """How much of an entry to answer."""
 
     provenance: bool = False
@@ -175,7 +192,8 @@ class Change(Closed):
     """
 
     id: Count
-    cursor: Line  # goes on after it, in the feed
+    seq: Count | None = None  # its place in the sealed order; none yet for a moment
+    cursor: Line | None = None  # goes on after it, in the feed
     recorded_at: Instant
     v: Count = 1
     op: Line
@@ -192,15 +210,53 @@ class Change(Closed):
     observation: JsonValue = None
 
 
-class HistoryFilters(Closed):
-    """Which changes of an entry."""
+class Because(StrEnum):
+    """What a change of an entry comes from.
+
+    `harvest` and `observation`: a source said so, in a harvest or by a push; `person`: somebody
+    decided, pinned, entered; `policy`: precedence changed; `software`: what follows by itself, such
+    as a pin that expired, entries that merged because their identifiers met, a repair.
+    """
+
+    HARVEST = "harvest"
+    OBSERVATION = "observation"
+    PERSON = "person"
+    POLICY = "policy"
+    SOFTWARE = "software"
+
+
+class Event(Change):
+    """One change in an entry's history: what the ledger keeps, and what it comes from.
+
+    `evidence` is where the source shows what it said, `harvest_url` the harvest that brought it.
+    """
+
+    cause: Because
+    harvest_url: Line | None = None
+    evidence: JsonValue = None
+
+
+class HistoryFilters(AtMoment):
+    """Which changes of an entry: from `since` on, before `until`.
+
+    With `as_of` until that moment, of what had the name then.
+    """
 
     field: Annotated[Line, Field(min_length=1, max_length=200)] | None = None
     since: Moment | None = None
+    until: Moment | None = None
+    cause: AnyOf[Because] | None = None
+    actor: Several | None = None
 
 
 class HistoryQuery(HistoryFilters, Paging):
     """All query parameters of a history."""
+
+
+class HistoryExport(HistoryFilters):
+    """All query parameters of an export of a history."""
+
+    dialect: Dialect = "plain"
 
 
 class ChangePage(Closed):

@@ -75,10 +75,13 @@ LONG: Final = frozenset(  # nobody filters by a whole page of text; `q` looks in
      "operating_boundaries", "appeal_route", "fallback"}
 )  # fmt: skip
 EXACT: Final = ("", "not")
+ROLES: Final = ("accountable", "developer", "delegate")
 OF_ENTRIES: Final = (
     Filterable("source", Form.TEXT, operators=EXACT),
     Filterable("stub", Form.FLAG, operators=("",)),
     Filterable("gone", Form.FLAG, operators=("",)),
+    Filterable("stale", Form.FLAG, operators=("",)),
+    Filterable("stale_source", Form.TEXT, operators=("",)),
     Filterable("conflicts", Form.LINES, operators=("has", "not")),
     *(
         Filterable(name, Form.MOMENT, operators=("gte", "lte", "gt", "lt"))
@@ -94,6 +97,8 @@ def filterable(kind: Kind) -> Mapping[str, Filterable]:
     found = {one.name: one for one in _of_facts(kind)} | {one.name: one for one in OF_ENTRIES}
     if kind in NAMESPACED:
         found["namespace"] = Filterable("namespace", Form.TEXT, operators=EXACT)
+    if kind is Kind.OWNER:
+        found["departed"] = Filterable("departed", Form.FLAG, operators=("",))
     if kind is Kind.MODEL:  # as its address has it, compared without case
         found["name"] = Filterable("name", Form.TEXT, operators=EXACT)
     return found
@@ -116,6 +121,11 @@ def _of_facts(kind: Kind) -> Iterator[Filterable]:
             yield Filterable(
                 "developer", Form.ENTRY, fact, target=Kind.OWNER, role="developer", operators=EXACT
             )
+            yield Filterable(
+                "delegate", Form.ENTRY, fact, target=Kind.OWNER, role="delegate", operators=EXACT
+            )
+            yield Filterable("owner_role", Form.CHOICE, choices=ROLES, operators=EXACT)
+            yield Filterable("owner_departed", Form.FLAG, operators=("",))
         if fact == "aliases":
             yield Filterable("alias", Form.LINES, fact, operators=("",))
 
@@ -166,6 +176,8 @@ def parameter(field: Filterable, operator: str) -> str:
 
 
 SORTABLE: Final = frozenset({Form.TEXT, Form.CHOICE, Form.NUMBER, Form.MOMENT, Form.FLAG})
+OF_OWNERS: Final = frozenset({"departed", "owner_departed", "owner_role"})  # no values to count
+UNORDERED: Final = OF_OWNERS | {"source", "stale", "stale_source"}
 FACETED: Final = frozenset(  # beside all choices and flags: what has few values
     {"namespace", "owner", "source", "tags", "license", "vendor_name", "framework", "stage",
      "status", "repository", "dataset", "experiment", "source_type", "platform", "environment",
@@ -177,7 +189,7 @@ FACETED: Final = frozenset(  # beside all choices and flags: what has few values
 def sortable(kind: Kind) -> tuple[str, ...]:
     """The fields that a list of a kind can be ordered by; a row has one value of each."""
     found = (one.name for one in filterable(kind).values() if one.form in SORTABLE)
-    return tuple(dict.fromkeys(["name", *(name for name in found if name != "source")]))
+    return tuple(dict.fromkeys(["name", *(name for name in found if name not in UNORDERED)]))
 
 
 def facets(kind: Kind) -> tuple[str, ...]:
@@ -185,5 +197,6 @@ def facets(kind: Kind) -> tuple[str, ...]:
     return tuple(
         one.name
         for one in filterable(kind).values()
-        if one.name in FACETED or one.form in {Form.CHOICE, Form.FLAG}
+        if one.name not in OF_OWNERS
+        and (one.name in FACETED or one.form in {Form.CHOICE, Form.FLAG})
     )

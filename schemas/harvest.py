@@ -120,6 +120,7 @@ class HarvestReport(Closed):
     held_back: Count = 0
     conflicts: Count = 0
     refused: Count = 0
+    ahead: Count = 0  # observed, by the harvester's clock, after they were recorded
     skipped: tuple[Skipped, ...] = ()
     counts: dict[Word, Count] = Field(default={})
     plan: tuple[PlannedChange, ...] = ()

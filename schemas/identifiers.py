@@ -13,6 +13,7 @@ from schemas.canonical import (
     canonical_dataset_uri,
     canonical_digest,
     canonical_email,
+    canonical_login,
     canonical_natural,
     canonical_repository_url,
     canonical_text,
@@ -69,6 +70,7 @@ NAME_BELOW: Final = NAME._replace(canonical=partial(canonical_natural, segments=
 LOOKUP: Final = Scheme(keeps_alive=False, lookup_only=True)
 ALIVE: Final = Scheme()
 NAMED_ONLY: Final = Scheme(keeps_alive=False)
+LOGIN: Final = Scheme(canonical_login, keeps_alive=False)
 
 NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
@@ -95,8 +97,8 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     Kind.OWNER: {
         "handle": ALIVE,
         "email": Scheme(canonical_email),
-        "github": NAMED_ONLY,
-        "gitlab": NAMED_ONLY,
+        "github": LOGIN,
+        "gitlab": LOGIN,
         "mlflow": Scheme(keeps_alive=False, source_bound=True),
     },
     Kind.REPOSITORY: {

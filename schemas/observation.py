@@ -1,11 +1,13 @@
 """What a harvester says: observations, sightings, and the service's receipt for them."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Final, Self
+from zlib import crc32
 
 from pydantic import AfterValidator, Field, SerializeAsAny, create_model, model_validator
 
-from schemas.digest import observation_digest
+from schemas.digest import canonical_json, observation_digest
 from schemas.facts import FACTS, Facts, references
 from schemas.identifiers import SCHEMES, Identifier
 from schemas.masking import mask_secrets
@@ -101,6 +103,13 @@ def contract_of(document: object) -> type[Observation]:
     return _BY_KIND.get(kind, Observation) if isinstance(kind, str) else Observation
 
 
+@cache
+def contract_version() -> int:
+    """Another number whenever what an observation may state is another: refused ones are tried."""
+    contracts = {kind: contract.model_json_schema() for kind, contract in _BY_KIND.items()}
+    return crc32(canonical_json([FACTS_VERSION, contracts]).encode()) >> 1  # a signed column's
+
+
 def parse_observation(document: object) -> Observation:
     """Validate one observation. Raises `ValidationError`; its locations start at the document."""
     return contract_of(document).model_validate(document)
@@ -136,8 +145,13 @@ class Refusal(Closed):
 
 
 class Receipt(Closed):
-    """What became of one batch. What it counts as recorded survives a crash of everything."""
+    """What became of one batch. What it counts as recorded survives a crash of everything.
+
+    `ahead`: how many of these were observed more than a minute after they were recorded. They count
+    as observed when they were recorded; the clock where they come from is wrong.
+    """
 
     recorded: Count
     unchanged: Count
     refused: tuple[Refusal, ...] = ()
+    ahead: Count = 0

@@ -1,17 +1,15 @@
 """What the catalog answers about its own operation: harvests, refusals, coverage, namespaces."""
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
-
-from pydantic import Field, JsonValue
 
 from schemas.catalog import Paging
 from schemas.harvest import Coverage, HarvestReport, Outcome
-from schemas.queries import AnyOf, Moment, Several
-from schemas.strict import Closed, Count, Instant, Line, Text, Word
+from schemas.queries import AnyOf, Dialect, Moment, Several
+from schemas.strict import Closed, Count, Flag, Instant, Line, Number, Text, Word
 
 
-class HarvestQuery(Paging):
+class HarvestFilters(Closed):
     """Which harvests of a source: how they ended, of which scope, opened since when.
 
     A running one has no outcome yet.
@@ -20,6 +18,16 @@ class HarvestQuery(Paging):
     outcome: AnyOf[Literal["complete", "failed", "running"]] | None = None
     scope: Several | None = None
     since: Moment | None = None
+
+
+class HarvestQuery(HarvestFilters, Paging):
+    """All query parameters of the pages of harvests."""
+
+
+class HarvestExport(HarvestFilters):
+    """All query parameters of a file of harvests."""
+
+    dialect: Dialect = "plain"
 
 
 class HarvestRow(Closed):
@@ -39,50 +47,34 @@ class HarvestRow(Closed):
     report: HarvestReport | None
 
 
-class QuarantineQuery(Paging):
-    """Which refusals and held-back plans: of which source, with which code, of which kind."""
-
-    source: Several | None = None
-    code: Several | None = None
-    what: AnyOf[Literal["refused", "held_back"]] | None = None
-
-
-class QuarantineRow(Closed):
-    """A record that was refused, or a plan that was held back, and nobody has settled yet.
-
-    `payload` is what was sent as JSON text, secrets masked, cut at 65,536 characters.
-    """
-
-    id: Count
-    what: Line
-    source: Word
-    subject: Text | None
-    pointer: Text
-    code: Word
-    message: Text
-    times: Count
-    first_at: Instant
-    last_at: Instant
-    harvest_id: UUID | None
-    payload: str
-
-
 CoverageState = Literal["on_time", "late", "never", "pushed", "disabled"]
 
 
-class CoverageQuery(Paging):
+class CoverageFilters(Closed):
     """Which parts of which sources."""
 
     source: Several | None = None
     state: AnyOf[CoverageState] | None = None
 
 
+class CoverageQuery(CoverageFilters, Paging):
+    """All query parameters of the pages of coverage."""
+
+
+class CoverageExport(CoverageFilters):
+    """All query parameters of a file of coverage."""
+
+    dialect: Dialect = "plain"
+
+
 class CoverageRow(Closed):
     """One scope of a source: when it was last read completely, and what it cannot see.
 
-    `late`: nothing was complete for two of the source's intervals. A source without a scope was
-    never harvested. `refused`, `skipped` (by code) and `left_out` (by reason: what is excluded on
-    purpose) are of its last report.
+    `late`: nothing was complete for two of the source's intervals; its facts are stale. A source
+    without a scope was never harvested. `refused`, `ahead` (observed by a clock ahead of ours),
+    `skipped` (by code) and `left_out` (by reason: what is excluded on purpose) are of its last
+    report, `error` too when it failed. `held_back_open` and `refused_open` wait in quarantine
+    until somebody settles them; `pushed_refused_open` of the whole source came without a harvest.
     """
 
     source: Word
@@ -101,12 +93,63 @@ class CoverageRow(Closed):
     unseen: Count
     held_back: Count
     refused: Count
+    ahead: Count
     skipped: dict[str, Count]
     left_out: dict[str, Count]
+    error: Text | None
+    held_back_open: Count
+    refused_open: Count
+    pushed_refused_open: Count
+
+
+class SourceExport(Closed):
+    """All query parameters of a file of sources."""
+
+    dialect: Dialect = "plain"
+
+
+class SourceLine(Closed):
+    """A source in a file: what is declared of it, and how its scopes stand."""
+
+    source: Word
+    kind: Word
+    namespace: Word
+    namespaces: dict[str, Word]
+    may_name: tuple[Word, ...]
+    precedence: Count
+    field_precedence: dict[str, Count]
+    expected_interval_seconds: Count
+    absences: Count
+    held_back_share: Number
+    held_back_count: Count
+    credential: Word | None
+    may_grant_ownership: Flag
+    enabled: Flag
+    scopes: Count
+    late_scopes: tuple[Word, ...]
+    last_complete_at: Instant | None
+
+
+class NamespaceQuery(Paging):
+    """All query parameters of the list of namespaces."""
+
+    as_of: Moment | None = None
+
+
+class HeldThere(Closed):
+    """An account's role; `everywhere`: held in all namespaces."""
+
+    account: Word
+    role: Word
+    everywhere: Flag
 
 
 class NamespaceRow(Closed):
-    """A namespace, and how much that is not gone the caller may see in it."""
+    """A namespace, how much that is not gone the caller may see in it, and who may do what there.
+
+    Auditors and admins see the roles of all enabled accounts, others their own; at most 100, as of
+    the sources that may name things there: `/role-grants` pages through all of them.
+    """
 
     namespace: Word
     models: Count
@@ -114,106 +157,5 @@ class NamespaceRow(Closed):
     uses: Count
     deployments: Count
     sources: Count
-
-
-Given = Annotated[Line, Field(min_length=1, max_length=1_200)]
-
-
-class ExplainQuery(Closed):
-    """What to explain: exactly one of these.
-
-    `mlflow` is `source/workspace/name`, with the version's number behind it for a version;
-    `model` is `namespace/name`; `identifier` is `scheme:value`, or `kind:scheme:value`.
-    """
-
-    mlflow: Given | None = None
-    model: Given | None = None
-    repository: Given | None = None
-    dataset: Given | None = None
-    image: Given | None = None
-    digest: Given | None = None
-    identifier: Given | None = None
-
-
-Verdict = Literal[
-    "in_catalog", "gone", "referred_to", "replaced", "quarantined", "excluded", "never_seen",
-    "failing", "never_harvested", "disabled", "unknown_source", "unknown",
-]  # fmt: skip
-
-
-class ExplainedEntry(Closed):
-    """An entry that is meant, and what became of it."""
-
-    id: UUID
-    kind: Word
-    name: Line | None
-    url: Line | None
-    stub: bool
-    first_seen_at: Instant
-    gone_since: Instant | None
-    merged_into: UUID | None
-    replaced_by: UUID | None
-
-
-class ExplainedSighting(Closed):
-    """What one source says about one of its identifiers, and which harvest brought it.
-
-    `confirmed_at`: the last time that a complete full harvest, or a push, showed it.
-    """
-
-    identifier: Line
-    source: Word
-    scope: Word | None
-    first_seen: Instant
-    observed_at: Instant
-    confirmed_at: Instant
-    harvest: UUID | None
-    missed_harvests: Count
-    unseen_since: Instant | None
-    gone_since: Instant | None
-
-
-class ExplainedRefusal(Closed):
-    """A record about it that was refused."""
-
-    source: Word
-    subject: Text | None
-    code: Word
-    pointer: Text
-    message: Text
-    times: Count
-    first_at: Instant
-    last_at: Instant
-    settled_at: Instant | None
-
-
-class ExplainedDecision(Closed):
-    """A merge, a replacement, or a merge that waits for a person."""
-
-    op: Word
-    entry: UUID
-    other: UUID | None
-    decided_at: Instant
-    evidence: JsonValue
-
-
-class ExplainedRule(Closed):
-    """A rule of its source that leaves it out."""
-
-    source: Word
-    setting: Line
-    rule: Text
-
-
-class Explanation(Closed):
-    """Why something is, or is not, in the catalog; `summary` says it in a sentence."""
-
-    verdict: Verdict
-    summary: Text
-    identifiers: tuple[Line, ...]
-    entries: tuple[ExplainedEntry, ...]
-    sightings: tuple[ExplainedSighting, ...]
-    refusals: tuple[ExplainedRefusal, ...]
-    decisions: tuple[ExplainedDecision, ...]
-    filtered_by: tuple[ExplainedRule, ...]
-    coverage: tuple[CoverageRow, ...]
+    roles: tuple[HeldThere, ...]
+    named_by: tuple[Word, ...]

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from schemas.canonical import NAMESPACE
 from schemas.harvest import Cursor
 from schemas.masking import mask_secrets
+from schemas.refold import Impact, RefoldState
 from schemas.strict import Closed, Count, Flag, Instant, Json, Line, Number, Word
 
 API_VERSION: Final = "model-catalog/v1"
@@ -25,15 +26,19 @@ class SourceKind(StrEnum):
     MLFLOW = "mlflow"
     CI = "ci"
     PERSON = "person"
+    DIRECTORY = "directory"
 
 
 PRECEDENCE: Final[Mapping[str, int]] = {
     SourceKind.MLFLOW: 40,
     SourceKind.CI: 60,
     SourceKind.PERSON: 70,
+    SourceKind.DIRECTORY: 80,
 }
+GRANTING: Final = frozenset({SourceKind.DIRECTORY.value})  # ownership that it states gives rights
 OF_OTHERS: Final = re.compile(r"[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}){1,3}", re.ASCII)
 OTHERS_PRECEDENCE: Final = 50
+PIN: Final = "pin"  # stands in place of a source's name where a person's pin says something
 
 
 def _kind(text: str) -> str:
@@ -66,7 +71,15 @@ def _without_credentials(settings: dict[str, Json]) -> dict[str, Json]:
     return settings
 
 
-SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+def _not_reserved(name: str) -> str:
+    if name == PIN:
+        raise ValueError("is what people's pins are called; choose another name")
+    return name
+
+
+SourceName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"), AfterValidator(_not_reserved)
+]
 KindName = Annotated[Word, AfterValidator(_kind)]
 Namespace = Annotated[Word, AfterValidator(_namespace)]
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=60, le=366 * 86_400)]
@@ -112,6 +125,8 @@ class SourceSettings(Closed):
         kind = written.get("kind")
         if written.get("precedence") is None and isinstance(kind, str):
             written["precedence"] = PRECEDENCE.get(kind, OTHERS_PRECEDENCE)
+        if "may_grant_ownership" not in written and isinstance(kind, str):
+            written["may_grant_ownership"] = kind in GRANTING
         return written
 
 
@@ -131,6 +146,16 @@ class SourceState(SourceSettings):
     """A source as the API answers it: what is declared, and where its harvests stand."""
 
     scopes: tuple[ScopeState, ...] = ()
+    refold: RefoldState | None = None
+
+
+class SourceChanged(SourceState):
+    """A declared source, and which entries its changed settings change.
+
+    `impact` is null where there are too many to fold at once: `refold` says how far that is.
+    """
+
+    impact: Impact | None = None
 
 
 class SourcesFile(Closed):

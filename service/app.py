@@ -1,7 +1,7 @@
 """The composition root: settings and database in, application out; nothing is built at import."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,9 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from service import documentation_api, errors_api, health, metrics
+from service.access import accounts_api as accounts
 from service.access import api as access
 from service.catalog import api as catalog
 from service.catalog import details_api as details
+from service.catalog import history_api as histories
+from service.catalog import succession_api as succession
 from service.catalog.pages import Pager
 from service.db import Database, translated
 from service.documentation import Documented
@@ -32,15 +35,25 @@ from service.errors import (
     TooLarge,
 )
 from service.exports import api as exports
+from service.exports import reports_api as reports
 from service.exports.negotiation import Negotiated
 from service.ingest import api as ingest
+from service.ingest import claims_api as claims
+from service.ingest import ending_api as ending
+from service.ingest import identity_api as identity
 from service.ingest import operations_api as operations
+from service.ingest import quarantine_api as quarantine
 from service.ingest import sources_api as sources
 from service.invalid import field_problems
 from service.ledger import api as ledger
 from service.ledger import exports_api as changes
+from service.ledger import keys_api as keys
+from service.ledger.notes import read_keys
+from service.ledger.sealer import Sealer
 from service.limits import Limited, Limits
 from service.people import api as people
+from service.people import conflicts_api as conflicts
+from service.people import pins_api as pins
 from service.settings import Settings
 
 ROUTERS: Final = (
@@ -49,15 +62,26 @@ ROUTERS: Final = (
     errors_api.router,
     documentation_api.router,
     access.router,
+    accounts.router,
     sources.router,
     operations.router,
+    quarantine.router,
+    ending.router,
+    identity.router,
+    claims.router,
     ingest.router,
     catalog.router,
     exports.router,
+    reports.router,
     details.router,
+    histories.router,
+    succession.router,
     ledger.router,
     changes.router,
+    keys.router,
     people.router,
+    pins.router,
+    conflicts.router,
 )
 THREADS: Final = 12  # for 10 connections: more would only wait in the pool
 HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
@@ -68,9 +92,13 @@ HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
 }
 
 
-def create_app(settings: Settings, database: Database) -> metrics.Measured:
-    """The application: every route behind its policy, everything behind limits and the edge."""
+def create_app(settings: Settings, database: Database, *, seals: bool = False) -> metrics.Measured:
+    """The application: every route behind its policy, everything behind limits and the edge.
+
+    With `seals` it seals the ledger beside it, as long as it runs. Raises `KeyRefused`.
+    """
     app = build(settings, database)
+    app.state.seals = seals
     https = urlsplit(settings.base_url).scheme == "https"
     edge = Edge(Limited(app, app.state.limits), hosts=settings.hosts, https=https)
     return metrics.Measured(edge, app.state.metrics)
@@ -88,7 +116,8 @@ def build(settings: Settings, database: Database) -> FastAPI:
         telemetry={"logs": False, "tracing": False, "metrics": False, "auto_configure": False},
         lifespan=_lifespan,
     )
-    app.state.settings, app.state.database = settings, database
+    app.state.settings, app.state.database, app.state.seals = settings, database, False
+    app.state.keys = read_keys(settings.export_signing_key_file)
     app.state.pager = Pager(settings.secret_key.get_secret_value())
     limits = Limits(settings.requests_per_second, settings.requests_burst)
     app.state.limits = limits
@@ -111,7 +140,9 @@ def build(settings: Settings, database: Database) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    yield
+    sealing = Sealer(app.state.database, app.state.keys) if app.state.seals else nullcontext()
+    with sealing:
+        yield
     app.state.database.dispose()
 
 

@@ -229,8 +229,8 @@ def _without_triggers(
 def _count_on(database: Database, number: int, *, tell: Tell) -> None:
     """Bring the server's transaction ids beyond those in the ledger.
 
-    The change feed follows them: on a new server, which begins again at the bottom, what was
-    restored would lie in the future, and what comes after it would never be seen.
+    What waits until all have ended who began before a change compares them: on a new server,
+    which begins again at the bottom, what was restored would lie in the future.
     """
     with database.engine.connect() as connection:
         driver = _driver(connection)

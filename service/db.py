@@ -5,6 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
@@ -175,6 +176,7 @@ class Database:
             },
         )
         self._reader = self.engine.execution_options(postgresql_readonly=True)
+        self._guard: Callable[[Session], None] | None = None
         self._pools = _Pools()
         sa.event.listen(self.engine, "connect", _set_up(role))
         sa.event.listen(self.engine, "connect", self._pools.note)
@@ -187,6 +189,15 @@ class Database:
         self._pools.disposed += 1
         self.engine.dispose()
 
+    def guarded(self, guard: Callable[[Session], None]) -> "Database":
+        """The same database, in which each writing transaction begins with a check.
+
+        So a request's writes read again whether its caller still may, whatever route it is.
+        """
+        found = copy(self)
+        found._guard = guard  # noqa: SLF001  # of the same class
+        return found
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session in a read-only transaction (`BEGIN READ ONLY`: no statement of its own)."""
@@ -197,6 +208,8 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A session that commits at the end; an error rolls back."""
         with translated(), Session(self.engine) as session:
+            if self._guard is not None:
+                self._guard(session)
             yield session
             with _saving():
                 session.commit()
@@ -327,7 +340,8 @@ def _set_up(role: str | None) -> Callable[[Driver[Any], object], None]:
 
 def _database(request: Request) -> Database:
     found: Database = request.app.state.database
-    return found
+    guard: Callable[[Session], None] | None = getattr(request.state, "guard", None)
+    return found if guard is None else found.guarded(guard)
 
 
 Store = Annotated[Database, Depends(_database)]

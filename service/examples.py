@@ -31,6 +31,21 @@ ENTERED: Final = {
 
 BODIES: Final[Mapping[str, Any]] = {  # by operation
     "create_token": {"role": "reader", "namespaces": ["retail"], "days": 90},
+    "create_account": {"name": "anna", "reason": "joined the retention team"},
+    "change_account": {"display_name": "Anna Berg", "reason": "as she is called"},
+    "disable_account": {"reason": "left the company"},
+    "enable_account": {"reason": "is back"},
+    "grant_role": {
+        "account": "anna",
+        "role": "reviewer",
+        "namespace": "retail",
+        "reason": "on the rota",
+    },
+    "map_owner": {
+        "owner": "handle:team:retention-ds",
+        "account": "anna",
+        "reason": "leads the team",
+    },
     "put_source": {
         "name": "mlflow-prod",
         "kind": "mlflow",
@@ -39,6 +54,11 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
         "credential": "MLFLOW_PROD",
         "settings": {"uri": "https://mlflow.acme.example", "exclude": ["tmp-*"]},
     },
+    "end_source": {"reason": "the server was switched off"},
+    "release_plan_held_back": {"reason": "the team deleted its experiments"},
+    "drop_quarantined": {"reason": "the listing was cut off by a proxy"},
+    "retry_quarantined": {"reason": "the namespace is allowed now"},
+    "retry_refused_records": {"reason": "the namespace is allowed now"},
     "open_harvest": {
         "harvest": HARVEST,
         "scope": "registry/default",
@@ -55,6 +75,7 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
 }
 
 PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows from the schema
+    "account": "anna",
     "as_of": "2026-09-30T00:00:00Z",
     "code": "not_found",
     "dataset": "s3://lake/churn",
@@ -82,11 +103,15 @@ PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows fro
     "version": "7",
 }
 OF_OPERATION: Final[Mapping[tuple[str, str], Any]] = {  # where one name means two things
+    ("list_accounts", "kind"): ["person"],
+    ("list_mappings", "owner"): ["handle:team:retention-ds"],
+    ("unmap_owner", "owner"): "handle:team:retention-ds",
     ("list_changes", "since"): "0-0",
     ("export_changes", "since"): "0-0",
     ("list_unseen", "page_token"): "0",
     ("list_known", "page_token"): "0",
     ("list_quarantine", "code"): ["unknown_fact"],
+    ("retry_refused_records", "code"): ["namespace_not_allowed"],
 }
 
 

@@ -1,4 +1,4 @@
-"""The catalog's figures, read from the database when monitoring asks: two short queries."""
+"""The catalog's figures, read from the database when monitoring asks: three short queries."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlmodel import Session
 
+from service.catalog import timing
 from service.db import Database
 from service.errors import CatalogError
 
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 
 BOUNDED: Final = sa.text("SELECT set_config('statement_timeout', '3s', true)")  # a scrape waits 10
 WINDOW: Final = timedelta(days=1)  # the longest harvest whose end is still counted
+LATELY: Final = timedelta(days=7)  # events whose way into the catalog is told
 GAUGES: Final = {  # name → (help, labels)
     "models": ("Models, by lifecycle.", ("lifecycle",)),
     "harvest_last_complete_timestamp_seconds": (
@@ -27,22 +29,30 @@ GAUGES: Final = {  # name → (help, labels)
     "source_expected_interval_seconds": ("How often a source is to be read.", ("source",)),
     "harvest_failures": ("Harvests of the worker that failed in a row.", ("source",)),
     "quarantine_items": ("Refused records and held-back plans not settled.", ("source", "what")),
-    "feed_lag_seconds": ("Age of the oldest change that the feed does not show yet.", ()),
+    "ledger_size": ("Changes that are sealed.", ()),
+    "ledger_unsealed_age_seconds": (
+        "Age of the oldest change that is not sealed, which no feed shows yet.", (),
+    ),
     "time_to_catalog_seconds": (
-        "From a version's creation at its source to its entry, of the last day.", ("quantile",),
+        "From an event at its source to its entry, of the last seven days.",
+        ("source_kind", "kind", "quantile"),
     ),
 }  # fmt: skip
 
-# Pushed sources and people are read by nobody: it is no fault that none was read completely.
-# A version that was a week old or older when it became known is history that a first harvest
-# brought. Ids begin with the time at which they were made, so the key finds the newest ones.
+# Pushed sources and people are read by nobody: it is no fault that none was read completely. Of
+# several scopes the one that is furthest behind counts, as long as anything of it is there. The
+# oldest unsealed change is looked for one by one, not far below the last that was sealed: ids are
+# taken in about the order in which changes are sealed, and `ledger verify` looks everywhere.
 FIGURES: Final = sa.text("""
 SELECT 'models', ARRAY[coalesce(lifecycle, 'unknown')], count(*)::float8
   FROM model JOIN entry USING (id)
  WHERE gone_since IS NULL AND merged_into IS NULL AND replaced_by IS NULL GROUP BY 2
 UNION ALL
 SELECT 'harvest_last_complete_timestamp_seconds', ARRAY[source.name],
-       coalesce(extract(epoch FROM max(greatest(full_closed_at, delta_closed_at))), 0)
+       coalesce(extract(epoch FROM coalesce(
+           min(coalesce(greatest(full_closed_at, delta_closed_at), to_timestamp(0)))
+             FILTER (WHERE EXISTS (SELECT FROM sighting WHERE scope_id = scope.id)),
+           max(greatest(full_closed_at, delta_closed_at)))), 0)
   FROM source LEFT JOIN scope ON source_id = source.id WHERE enabled GROUP BY source.name, kind
 HAVING kind NOT IN ('ci', 'person') OR count(coalesce(full_closed_at, delta_closed_at)) > 0
 UNION ALL
@@ -56,16 +66,13 @@ SELECT 'quarantine_items', ARRAY[name, what], count(*)
   FROM quarantine JOIN source ON source.id = source_id
  WHERE resolved_at IS NULL GROUP BY 2
 UNION ALL
-SELECT 'feed_lag_seconds', '{}',
-       coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)
-  FROM change WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+SELECT 'ledger_size', '{}', coalesce(max(seq), 0) FROM ledger_leaf
 UNION ALL
-SELECT 'time_to_catalog_seconds', ARRAY[quantile::text],
-       percentile_cont(quantile) WITHIN GROUP (ORDER BY seconds)
-  FROM (SELECT greatest(0, extract(epoch FROM first_seen_at - created_at)) AS seconds
-          FROM entry JOIN version USING (id)
-         WHERE entry.id > CAST(:since AS uuid) AND created_at > first_seen_at - interval '7 days'
-       ) AS late, unnest(ARRAY[0.5, 0.95, 0.99]) AS quantile GROUP BY quantile
+SELECT 'ledger_unsealed_age_seconds', '{}', coalesce(extract(epoch FROM clock_timestamp() - (
+  SELECT recorded_at FROM change
+   WHERE id > coalesce((SELECT change_id FROM ledger_leaf ORDER BY seq DESC LIMIT 1), 0) - 10000
+     AND (SELECT seq FROM ledger_leaf WHERE change_id = change.id) IS NULL
+   ORDER BY id LIMIT 1)), 0)
 """)
 HARVESTS: Final = sa.text("""
 SELECT harvest.id, source.name, outcome, greatest(seen - unchanged, 0), unchanged, refused
@@ -102,9 +109,12 @@ class DatabaseFigures:
     def _read(self, session: Session, families: dict[str, GaugeMetricFamily]) -> None:
         session.execute(BOUNDED)
         now = session.execute(sa.select(sa.func.now())).scalar_one()
-        since = UUID(int=int((now - WINDOW).timestamp() * 1_000) << 80)
-        for name, labels, value in session.execute(FIGURES, {"since": since}):
+        for name, labels, value in session.execute(FIGURES):
             families[name].add_metric(labels, value)
+        timed = families["time_to_catalog_seconds"]
+        for row in session.execute(timing.select_lately(now - LATELY)).mappings():
+            for quantile, name in zip(timing.QUANTILES, timing.NAMES, strict=True):
+                timed.add_metric((row["source_kind"], row["kind"], str(quantile)), row[name])
         self.tally.take(session.execute(HARVESTS, {"window": WINDOW}))
 
 

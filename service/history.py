@@ -9,11 +9,13 @@ from service.db import Timestamp
 HISTORY: Final = "_history"
 
 # The row before `valid_to` is the row after `valid_from`: the new row's own stamp ends the old one,
-# so no moment has two rows or none. A clock that goes back does not turn a period around.
+# so no moment has two rows or none. A clock that goes back does not turn a period around. The
+# transaction has its number before the clock is read: whoever asks which moments are settled
+# (`service/catalog/moments.py`) sees it, or came before the stamp.
 FUNCTIONS: Final = """
 CREATE FUNCTION stamp_valid_from() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  NEW.valid_from := clock_timestamp();
+  NEW.valid_from := CASE WHEN pg_current_xact_id() IS NOT NULL THEN clock_timestamp() END;
   IF TG_OP = 'UPDATE' AND NEW.valid_from < OLD.valid_from THEN
     NEW.valid_from := OLD.valid_from;
   END IF;
@@ -52,10 +54,11 @@ DROP FUNCTION keep_history(); DROP FUNCTION stamp_valid_from(); DROP FUNCTION re
 """
 
 
-def history_table(table: sa.Table) -> sa.Table:
+def history_table(table: sa.Table, *found_by: sa.Index | tuple[str, ...]) -> sa.Table:
     """The table that keeps the old rows of another: the same columns, from when to when.
 
-    It has no constraints, so that no old row is ever in the way of a new rule.
+    It has no constraints, so that no old row is ever in the way of a new rule. Old rows are found
+    by their key, and by the columns that are named.
     """
     columns = [
         sa.Column(column.name, column.type, nullable=True)
@@ -70,6 +73,7 @@ def history_table(table: sa.Table) -> sa.Table:
         sa.Column("valid_from", Timestamp, nullable=False),
         sa.Column("valid_to", Timestamp, nullable=False),
         sa.Index(None, *keys, "valid_from"),
+        *(one if isinstance(one, sa.Index) else sa.Index(None, *one) for one in found_by),
     )
 
 

@@ -22,7 +22,7 @@ class Statement(NamedTuple):
     `since` is when the source was first seen to say just this: it orders statements. `confirmed`
     is when it was last seen to, which decides nothing here: two sources that disagree, each
     harvested in its turn, would else take turns. `facts` holds stated fields only; None or [] is
-    stated empty.
+    stated empty. A pin is `joined` when it says that all others are right: it adds no value.
     """
 
     source: str
@@ -33,6 +33,7 @@ class Statement(NamedTuple):
     subject: str = ""
     inferred: frozenset[str] = frozenset()
     pinned: bool = False
+    joined: bool = False
 
 
 class Folded(NamedTuple):
@@ -67,13 +68,20 @@ def reconcile(
     return {
         name: _decide(name, stated[name], rule=rules[name], precedence=precedence)
         for name in sorted(stated)
+        if not all(said.joined for said in stated[name])
     }
 
 
 def _decide(
     name: str, contenders: list[Statement], *, rule: Merge, precedence: Precedence
 ) -> Folded:
-    whole = rule in ONE_VALUE or any(said.pinned for said in contenders)
+    pin = max((said for said in contenders if said.pinned), key=_age, default=None)
+    if pin is not None:
+        contenders = [said for said in contenders if said is pin or not said.joined]
+    if pin is not None and pin.joined:
+        rule, whole = Merge.UNION, False
+    else:
+        whole = rule in ONE_VALUE or pin is not None
     if whole and len(contenders) == 1:
         return Folded(contenders[0].facts[name], tuple(contenders))
     claims = [
@@ -91,6 +99,11 @@ def _decide(
         ranked,
         conflict=rule is not Merge.LATEST and len({c.answer for c in claims} - {SILENT}) > 1,
     )
+
+
+def _age(said: Statement) -> tuple[datetime, str, str]:
+    """Of several pins of one field, which come together when entries merge, the newest holds."""
+    return said.since, said.digest, said.subject
 
 
 class _Claim(NamedTuple):

@@ -25,6 +25,11 @@ REFUSALS: Final[dict[str, Meaning]] = {
         "Another thing of the source has the same name when case is ignored.",
         "Rename one of them, or tag one with `catalog.name`; the first keeps the name.",
     ),
+    "contested_claim": Meaning(
+        "A manifest of another repository describes this model already, and keeps its name.",
+        "An admin decides: `model-catalog claims list` shows it (docs/identity.md). Or give the "
+        "model another name.",
+    ),
     "namespace_not_allowed": Meaning(
         "The source may not name anything in this namespace.",
         "An admin can add the namespace to the source's `may_name`.",
@@ -32,7 +37,8 @@ REFUSALS: Final[dict[str, Meaning]] = {
     "implausible": Meaning(
         "A harvest would retire too much at once; it was held back.",
         "See whether the source lost data or rights. A later harvest that can be believed settles "
-        "it; `held_back_share` and `held_back_count` of the source say what is too much.",
+        "it; else an admin releases or drops it (`model-catalog quarantine`). `held_back_share` "
+        "and `held_back_count` of the source say what is too much.",
     ),
     # things that a harvester skipped, in its report and in `/coverage`
     "not_readable": Meaning(

@@ -5,11 +5,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from service.db import APP_ROLE, Database
+from service.ledger.tables import CheckpointRow, LeafRow, TileRow
+from service.roles import SEALER
 from service.tables import APPEND_ONLY, METADATA, VERSIONED
 
 NEEDED: Final = sa.text("""
-SELECT has_table_privilege(:role, to_regclass(:table), wanted)
-  FROM unnest(CAST(:rights AS text[])) AS wanted
+SELECT wanted FROM unnest(CAST(:rights AS text[])) AS wanted
+ WHERE CASE WHEN wanted IN ('DELETE', 'TRUNCATE')
+            THEN has_table_privilege(:role, to_regclass(:table), wanted)
+            ELSE has_any_column_privilege(:role, to_regclass(:table), wanted) END
 """)
 HAS_ROLE: Final = sa.text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 OWNS: Final = sa.text("""
@@ -26,7 +30,9 @@ SELECT relname || ' ' || tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrel
 """)
 KEEPING: Final = ("stamp", "keep_updated", "keep_deleted", "refuse_truncate")
 REFUSING: Final = ("refuse_rows", "refuse_truncate")
-FORBIDDEN: Final = ("UPDATE", "DELETE", "TRUNCATE")  # to the service, on what is only appended to
+FORBIDDEN: Final = frozenset({"UPDATE", "DELETE", "TRUNCATE"})  # on what is only appended to
+SEALED: Final = tuple(table.__table__.name for table in (LeafRow, TileRow, CheckpointRow))
+SEALS: Final = {"change": {"SELECT"}} | {name: {"SELECT", "INSERT"} for name in SEALED}
 
 
 def single_role(database: Database) -> bool:
@@ -45,6 +51,8 @@ def faults(database: Database) -> list[str]:
         found += [f"trigger {name} is missing or off" for name in sorted(expected() - there)]
         if connection.execute(HAS_ROLE, {"role": APP_ROLE}).scalar_one():
             found += _wrong_rights(connection)
+        if connection.execute(HAS_ROLE, {"role": SEALER}).scalar_one():
+            found += _wrong_sealing(connection)
     return found
 
 
@@ -63,14 +71,30 @@ def _wrong_rights(connection: sa.Connection) -> list[str]:
             is None
         ):
             continue
-        if not _may(connection, table.name, rights=["SELECT"]):
+        may = _may(connection, APP_ROLE, table=table.name)
+        if "SELECT" not in may:
             found.append(f"{APP_ROLE} may not read {table.name}")
         kept = table.name in APPEND_ONLY or table.name.endswith("_history")
-        if kept and _may(connection, table.name, rights=list(FORBIDDEN)):
+        if kept and may & FORBIDDEN:
             found.append(f"{APP_ROLE} may change {table.name}, which is kept as it was written")
+        if table.name in SEALED and "INSERT" in may:
+            found.append(f"{APP_ROLE} may write {table.name}, which only {SEALER} may")
     return found
 
 
-def _may(connection: sa.Connection, table: str, *, rights: list[str]) -> bool:
-    given: dict[str, Any] = {"role": APP_ROLE, "table": f'public."{table}"', "rights": rights}
-    return any(connection.execute(NEEDED, given).scalars())
+def _wrong_sealing(connection: sa.Connection) -> list[str]:
+    found = []
+    for table, needed in SEALS.items():
+        may = _may(connection, SEALER, table=table)
+        if lacks := needed - may:
+            found.append(f"{SEALER} lacks {' and '.join(sorted(lacks))} on {table}")
+        if may - needed:
+            found.append(f"{SEALER} may {' and '.join(sorted(may - needed))} on {table}")
+    return found
+
+
+def _may(connection: sa.Connection, role: str, *, table: str) -> set[str]:
+    """The rights of a role on a table, or on a column of it."""
+    asked = ["SELECT", "INSERT", *sorted(FORBIDDEN)]
+    given: dict[str, Any] = {"role": role, "table": f'public."{table}"', "rights": asked}
+    return set(connection.execute(NEEDED, given).scalars())

@@ -71,8 +71,12 @@ BEGIN
       ELSE 'SELECT, INSERT, UPDATE, DELETE' END;
     EXECUTE format('REVOKE ALL ON %I FROM {APP_ROLE}, {SEALER}', found.name);
     EXECUTE format('GRANT %s ON %I TO {APP_ROLE}', allowed, found.name);
-    IF found.name = 'change' THEN
-      GRANT SELECT ON change TO {SEALER};
+    allowed := CASE
+      WHEN found.name = 'change' THEN 'SELECT'
+      WHEN found.name = 'ledger_checkpoint' THEN 'SELECT, INSERT (size, root, note)'
+      WHEN found.name ~ '^ledger_' THEN 'SELECT, INSERT' END;
+    IF allowed IS NOT NULL THEN
+      EXECUTE format('GRANT %s ON %I TO {SEALER}', allowed, found.name);
     END IF;
   END LOOP;
 END $$;

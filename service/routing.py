@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access import tokens
+from service.access import holders, tokens
 from service.access.policy import CAPABILITIES, PUBLIC, Caller
 from service.db import Database
 from service.errors import (
@@ -127,7 +128,9 @@ class CatalogRoute(APIRoute):
             bounded = CatalogRequest(request.scope, request.receive)
             bounded.body_seconds = settings.body_seconds
             bounded.max_body = declared.max_body or settings.max_body_bytes
-            bounded.state.caller = await check(bounded, declared)
+            bounded.state.caller = caller = await check(bounded, declared)
+            if caller is not None and caller.account is not None:  # see `Database.guarded`
+                bounded.state.guard = partial(holders.hold, caller=caller)
             _check_query(bounded, parameters)
             if has_body(bounded.scope):
                 _check_content(bounded, declared.media)
@@ -159,10 +162,10 @@ async def check(request: Request, declared: Policy) -> Caller | None:
 
 def _identify(database: Database, presented: tokens.Presented) -> Caller:
     with database.reading() as session:
-        caller, unnoted = tokens.find_caller(session, presented)
+        caller, unnoted = holders.find_caller(session, presented)
     if unnoted:
         try:
-            database.transact(lambda session: tokens.note_use(session, presented.public_id))
+            database.transact(lambda session: holders.note_use(session, presented.public_id))
         except CatalogError as error:  # a full or read-only database is still read
             log.warning("use_not_noted", code=error.code(), facts=error.facts)
     return caller

@@ -55,6 +55,7 @@ class WorkerSettings(BaseModel):
 
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    export_signing_key_file: str | None = None
     training_run_days: Annotated[int | None, BeforeValidator(_digits), Field(ge=1, le=36_500)] = (
         None
     )
@@ -78,6 +79,7 @@ class Settings(BaseModel):
     requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=1_000_000)] = 4_000
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    export_signing_key_file: str | None = None
 
     @field_validator("database_url")
     @classmethod

@@ -1,5 +1,6 @@
 """Every table of the service, registered by importing their modules; which ones keep history."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 import service.operation.tables as operation
 from service.access import tables as access
 from service.catalog import tables as catalog
-from service.catalog.typed import TYPED
+from service.catalog.typed import TYPED, reference_columns
 from service.db import Table
 from service.history import history_table
 from service.ingest import tables as ingest
@@ -36,6 +37,20 @@ APPEND_ONLY: Final = (
     ledger.TileRow.__table__.name,
     ledger.CheckpointRow.__table__.name,
 )
-HISTORY: Final = tuple(history_table(table) for table in VERSIONED)
+FOUND_BY: Final[Mapping[str, Iterable[sa.Index | tuple[str, ...]]]] = {  # what the past is asked
+    "entry": (
+        ("kind", "natural_key"),
+        ("kind", "namespace"),
+        catalog.in_place("entry_history", "valid_from", "valid_to"),
+    ),
+    "subject": (("kind", "scheme", "value"), ("entry_id", "id")),
+    "link": (("target_id",),),
+    "identity_decision": (("entry_id",), ("other_id",)),
+    **{
+        kind.value: tuple((column,) for column in reference_columns(kind).values())
+        for kind in TYPED
+    },
+}
+HISTORY: Final = tuple(history_table(table, *FOUND_BY.get(table.name, ())) for table in VERSIONED)
 TOKENS: Final[sa.Table] = access.TokenRow.__table__
 TURNS: Final[sa.Table] = operation.TurnRow.__table__

@@ -18,6 +18,41 @@ branch_labels = None
 depends_on = None
 
 
+LAST = "\U0010ffff"
+PLACE = f"COALESCE(\"left\"(natural_key::text, 500), '{LAST}'::text)"  # of a name in a list
+PAST = (  # by which columns old rows are found
+    ("build", "repository_id"),
+    ("deployment", "build_id"),
+    ("deployment", "repository_id"),
+    ("deployment", "version_id"),
+    ("entry", "kind", "namespace"),
+    ("entry", "kind", "natural_key"),
+    ("identity_decision", "entry_id"),
+    ("identity_decision", "other_id"),
+    ("link", "target_id"),
+    ("subject", "entry_id", "id"),
+    ("subject", "kind", "scheme", "value"),
+    ("training_run", "parent_id"),
+    ("training_run", "repository_id"),
+    ("use", "model_id"),
+    ("version", "build_id"),
+    ("version", "model_id"),
+    ("version", "repository_id"),
+    ("version", "training_run_id"),
+)
+KINDS = (
+    "build",
+    "dataset",
+    "deployment",
+    "model",
+    "owner",
+    "repository",
+    "training_run",
+    "use",
+    "version",
+)
+
+
 def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of references
     op.execute(card_triggers.EXTENSION)
     op.create_table(
@@ -112,7 +147,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
     op.create_index(op.f("ix_change_entry_id_id"), "change", ["entry_id", "id"], unique=False)
-    op.create_index(op.f("ix_change_xid"), "change", ["xid"], unique=False)
+    op.create_index(op.f("ix_change_xid_id"), "change", ["xid", "id"], unique=False)
     op.create_table(
         "dataset_history",
         sa.Column("id", sa.Uuid(), nullable=True),
@@ -306,6 +341,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("note", sa.String(), nullable=False),
         sa.CheckConstraint("octet_length(root) = 32", name=op.f("ck_ledger_checkpoint_root_whole")),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_ledger_checkpoint")),
+    )
+    op.create_index(
+        op.f("ix_ledger_checkpoint_made_at"), "ledger_checkpoint", ["made_at"], unique=False
     )
     op.create_table(
         "ledger_tile",
@@ -505,6 +543,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("role", sa.String(), nullable=True),
         sa.Column("namespace", sa.String(), nullable=True),
         sa.Column("granted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("granted_by", sa.String(), nullable=True),
         sa.Column("change_id", sa.BigInteger(), nullable=True),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
@@ -558,6 +597,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("scheme", sa.String(), nullable=True),
         sa.Column("value", sa.Text(collation="C"), nullable=True),
         sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("home_id", sa.Uuid(), nullable=True),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("valid_to", sa.DateTime(timezone=True), nullable=False),
     )
@@ -1035,6 +1075,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("scheme", sa.String(), nullable=False),
         sa.Column("value", sa.Text(collation="C"), nullable=False),
         sa.Column("entry_id", sa.Uuid(), nullable=True),
+        sa.Column("home_id", sa.Uuid(), nullable=True),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "kind IN ('model', 'version', 'training_run', 'dataset', 'owner', 'repository', "
@@ -1048,10 +1089,18 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             initially="DEFERRED",
             deferrable=True,
         ),
+        sa.ForeignKeyConstraint(
+            ["home_id"],
+            ["entry.id"],
+            name=op.f("fk_subject_home_id"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject")),
         sa.UniqueConstraint("kind", "scheme", "value", name=op.f("uq_subject_kind_scheme_value")),
     )
     op.create_index(op.f("ix_subject_entry_id_id"), "subject", ["entry_id", "id"], unique=False)
+    op.create_index(op.f("ix_subject_home_id"), "subject", ["home_id"], unique=False)
     op.create_table(
         "absence",
         sa.Column("source_id", sa.BigInteger(), nullable=False),
@@ -1063,6 +1112,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_absence_source_id")),
         sa.ForeignKeyConstraint(["subject_id"], ["subject.id"], name=op.f("fk_absence_subject_id")),
         sa.PrimaryKeyConstraint("source_id", "subject_id", name=op.f("pk_absence")),
+    )
+    op.create_index(
+        op.f("ix_absence_subject_id"),
+        "absence",
+        ["subject_id"],
+        postgresql_where=sa.text("gone_since IS NULL"),
     )
     op.create_table(
         "build",
@@ -1146,6 +1201,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     op.create_index(
         op.f("ix_identity_decision_other_id"), "identity_decision", ["other_id"], unique=False
     )
+    op.create_index(
+        op.f("ix_identity_decision_op_id"), "identity_decision", ["op", "id"], unique=False
+    )
     op.create_table(
         "owner_mapping",
         sa.Column("scheme", sa.String(), nullable=False),
@@ -1198,11 +1256,16 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("namespace", sa.String(), nullable=True),
         sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("granted_by", sa.String(), nullable=False),
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "role IN ('reader', 'reviewer', 'approver', 'auditor', 'admin')",
             name=op.f("ck_role_grant_role_known"),
+        ),
+        sa.CheckConstraint(
+            "namespace IS NULL OR role IN ('reader', 'reviewer', 'approver')",
+            name=op.f("ck_role_grant_namespace_bindable"),
         ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_role_grant_account_id")
@@ -1236,7 +1299,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("public_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("secret_sha256", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=True),
         sa.Column("scopes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
             "namespaces", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
@@ -1252,6 +1315,10 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(kind = 'p') = (source_id IS NULL)", name=op.f("ck_token_source_bound")
+        ),
+        sa.CheckConstraint(
+            "(kind = 'p' AND role IS DISTINCT FROM 'bootstrap') = (account_id IS NOT NULL)",
+            name=op.f("ck_token_account_bound"),
         ),
         sa.CheckConstraint("kind IN ('p', 'r', 's')", name=op.f("ck_token_kind_known")),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_token_account_id")),
@@ -1398,6 +1465,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
         sa.Column("conflicts", sa.BigInteger(), nullable=False),
         sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("ahead", sa.BigInteger(), nullable=False),
         sa.Column(
             "report", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
@@ -1590,6 +1658,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("message", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("payload", sa.String(), nullable=False),
+        sa.Column("retriable", sa.Boolean(), nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
@@ -1618,6 +1687,51 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(op.f("ix_quarantine_subject"), "quarantine", ["subject"], unique=False)
     op.create_table(
+        "held_entry",
+        sa.Column("quarantine_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.Text(collation="C"), nullable=False),
+        sa.Column("after_change", sa.BigInteger(), nullable=False),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["quarantine_id"],
+            ["quarantine.id"],
+            name=op.f("fk_held_entry_quarantine_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("quarantine_id", "entry_id", name=op.f("pk_held_entry")),
+    )
+    op.create_table(
+        "held_subject",
+        sa.Column("quarantine_id", sa.BigInteger(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("observation_id", sa.BigInteger(), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["observation_id"], ["observation.id"], name=op.f("fk_held_subject_observation_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["quarantine_id"],
+            ["quarantine.id"],
+            name=op.f("fk_held_subject_quarantine_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subject_id"], ["subject.id"], name=op.f("fk_held_subject_subject_id")
+        ),
+        sa.PrimaryKeyConstraint("quarantine_id", "subject_id", name=op.f("pk_held_subject")),
+    )
+    op.create_index(
+        op.f("ix_held_subject_quarantine_id_entry_id"),
+        "held_subject",
+        ["quarantine_id", "entry_id"],
+        unique=False,
+    )
+    op.create_table(
         "sighting",
         sa.Column("source_id", sa.BigInteger(), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
@@ -1640,6 +1754,25 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(op.f("ix_sighting_scope_id"), "sighting", ["scope_id"], unique=False)
     op.create_index(op.f("ix_sighting_subject_id"), "sighting", ["subject_id"], unique=False)
+    for name, *columns in PAST:
+        index = op.f(f"ix_{name}_history_{'_'.join(columns)}")
+        op.create_index(index, f"{name}_history", columns, unique=False)
+    for name, times in (("entry", ["valid_from"]), ("entry_history", ["valid_from", "valid_to"])):
+        op.create_index(
+            f"ix_{name}_place",
+            name,
+            ["kind", sa.text(PLACE), "id", *times],
+            unique=False,
+            postgresql_where=sa.text("kind IN ('model', 'use')"),
+        )
+    for kind in KINDS:
+        op.create_index(
+            f"ix_{kind}_id_contested",
+            kind,
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("conflicts <> '[]'::jsonb"),
+        )
     op.execute(FUNCTIONS)
     for table in VERSIONED:
         op.execute(versioning_sql(table))
@@ -1655,6 +1788,9 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_index(op.f("ix_sighting_subject_id"), table_name="sighting")
     op.drop_index(op.f("ix_sighting_scope_id"), table_name="sighting")
     op.drop_table("sighting")
+    op.drop_index(op.f("ix_held_subject_quarantine_id_entry_id"), table_name="held_subject")
+    op.drop_table("held_subject")
+    op.drop_table("held_entry")
     op.drop_index(op.f("ix_quarantine_subject"), table_name="quarantine")
     op.drop_table("quarantine")
     op.drop_index(op.f("ix_observation_subject_id"), table_name="observation")
@@ -1691,13 +1827,20 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("refold")
     op.drop_index(op.f("ix_owner_mapping_account_id"), table_name="owner_mapping")
     op.drop_table("owner_mapping")
+    op.drop_index(op.f("ix_identity_decision_op_id"), table_name="identity_decision")
     op.drop_index(op.f("ix_identity_decision_other_id"), table_name="identity_decision")
     op.drop_index(op.f("ix_identity_decision_entry_id"), table_name="identity_decision")
     op.drop_table("identity_decision")
     op.drop_table("gone")
     op.drop_index(op.f("ix_build_repository_id"), table_name="build")
     op.drop_table("build")
+    op.drop_index(
+        op.f("ix_absence_subject_id"),
+        table_name="absence",
+        postgresql_where=sa.text("gone_since IS NULL"),
+    )
     op.drop_table("absence")
+    op.drop_index(op.f("ix_subject_home_id"), table_name="subject")
     op.drop_index(op.f("ix_subject_entry_id_id"), table_name="subject")
     op.drop_table("subject")
     op.drop_table("source")
@@ -1759,6 +1902,7 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_index(op.f("ix_link_history_entry_id_field_key_valid_from"), table_name="link_history")
     op.drop_table("link_history")
     op.drop_table("ledger_tile")
+    op.drop_index(op.f("ix_ledger_checkpoint_made_at"), table_name="ledger_checkpoint")
     op.drop_table("ledger_checkpoint")
     op.drop_index(
         op.f("ix_identity_decision_history_id_valid_from"), table_name="identity_decision_history"
@@ -1790,7 +1934,7 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("deployment_history")
     op.drop_index(op.f("ix_dataset_history_id_valid_from"), table_name="dataset_history")
     op.drop_table("dataset_history")
-    op.drop_index(op.f("ix_change_xid"), table_name="change")
+    op.drop_index(op.f("ix_change_xid_id"), table_name="change")
     op.drop_index(op.f("ix_change_entry_id_id"), table_name="change")
     op.drop_table("change")
     op.drop_index(op.f("ix_build_history_id_valid_from"), table_name="build_history")

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any, Final, cast
 
 from cli.client import Client
-from cli.demo.children import our_environment
+from cli.demo.children import PREFIX, our_environment
 from cli.exits import Exit, Stop
 from cli.output import say
 from service import migrations
@@ -20,6 +21,7 @@ from service.ledger.change import Actor
 from service.roles import make_roles
 
 FIGURES: Final = ("seen", "created", "changed", "retired", "refused")
+ENVIRONMENT: Final = "environment"
 MOST_SAID: Final = 10  # things passed over, of each scope; the file has all of them
 
 
@@ -40,13 +42,22 @@ def prepare_database(folder: Path) -> tuple[str, str]:
 class Catalog:
     """The running catalog, as an admin and a reader use it."""
 
-    def __init__(self, url: str, *, bootstrap: str, home: Path) -> None:
+    def __init__(self, url: str, *, bootstrap: str, home: Path, database: str) -> None:
         """Turn the one-use token into an admin's, and make a reader's for a day."""
-        self.url, self.home = url, home
+        self.url, self.home, self.database = url, home, database
         made = Client(url, bootstrap).post("/api/v1/tokens", {"role": "admin", "days": 1})
-        self.admin = Client(url, made["token"])
+        self.token = str(made["token"])
+        self.admin = Client(url, self.token)
         self.reader = str(self.admin.post("/api/v1/tokens", {"role": "reader", "days": 1})["token"])
         self.read = Client(url, self.reader)
+
+    def leave_environment(self, **variables: str) -> None:
+        """Leave a file that a shell reads, for whoever wants to go on by hand; ours alone."""
+        own = {"URL": self.url, "TOKEN": self.token, "DATABASE_URL": self.database}
+        known = {PREFIX + name: value for name, value in own.items()} | variables
+        file = self.home / ENVIRONMENT
+        file.touch(mode=0o600)
+        file.write_text("".join(f"export {name}={quote(value)}\n" for name, value in known.items()))
 
     def declare(
         self,

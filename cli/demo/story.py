@@ -24,6 +24,7 @@ def sample(children: Children, *, home: Path, port: int) -> Catalog:
     with sample_server.company(uri, home) as company:
         catalog = _start_catalog(children, home=home, port=port)
         wait_for(f"{uri}/health", children, log=home / "mlflow.log")
+        catalog.leave_environment(MLFLOW_TRACKING_URI=uri, MODEL_CATALOG_OUTBOUND_ALLOW=LOOPBACK)
         catalog.declare(SAMPLE, {"uri": uri, "workspaces": sorted(NAMESPACES)}, spaces=NAMESPACES)
         company.step("fill")
         say(f"MLflow runs at {uri}. {FILLED}")
@@ -58,4 +59,4 @@ def _start_catalog(children: Children, *, home: Path, port: int) -> Catalog:
         ),
     )
     wait_for(f"{url}/readyz", children, log=home / "catalog.log")
-    return Catalog(url, bootstrap=token, home=home)
+    return Catalog(url, bootstrap=token, home=home, database=database)

@@ -22,7 +22,7 @@ from outbound.addresses import VARIABLE
 from schemas.sources import SourceSettings
 from schemas.strict import Closed, Count, Line, Word
 
-__all__ = ["MlflowSettings", "harvesters", "scopes"]
+__all__ = ["MlflowSettings", "harvesters", "namespace_of", "read_settings", "scopes"]
 
 
 class MlflowSettings(Closed):
@@ -48,7 +48,7 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
     directory an empty folder until the last one. Whoever calls this has guarded the sockets.
     Raises `SourceRefused` for settings that cannot be read safely.
     """
-    settings = _settings(source)
+    settings = read_settings(source)
     if importlib.util.find_spec("mlflow") is None:
         raise SourceRefused("the MLflow client is not installed; it comes with the extra `mlflow`")
     uri = check_uri(settings.uri)
@@ -61,7 +61,7 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
         environ.update(prepared)
         secrets = [secret.text] if secret else []
         for workspace in _workspaces(settings, uri, secrets=secrets):
-            place = Place(source.name, workspace, _namespace(source, workspace), uri)
+            place = Place(source.name, workspace, namespace_of(source, workspace), uri)
             registry = Registry(uri, workspace=workspace, secrets=secrets)
             yield from scopes(registry, place, settings=settings)
 
@@ -82,7 +82,8 @@ def scopes(
     yield ModelFiles(registry, place, exclude=settings.exclude, most=settings.mlmodel_files)
 
 
-def _settings(source: SourceSettings) -> MlflowSettings:
+def read_settings(source: SourceSettings) -> MlflowSettings:
+    """What a source is told. Raises `SourceRefused`."""
     try:
         return MlflowSettings.model_validate(source.settings)
     except ValidationError as error:
@@ -98,7 +99,7 @@ def _workspaces(settings: MlflowSettings, uri: str, *, secrets: Sequence[str]) -
     return Registry(uri, workspace=DEFAULT_WORKSPACE, secrets=secrets).workspaces()
 
 
-def _namespace(source: SourceSettings, workspace: str) -> str | None:
+def namespace_of(source: SourceSettings, workspace: str) -> str | None:
     """`default` belongs to the source's namespace, others to what the map says."""
     if workspace in source.namespaces:
         return source.namespaces[workspace]

@@ -26,7 +26,7 @@ class NoFile(Exception):  # travels between these modules only
     def __init__(self, reason: str, message: str) -> None:
         """Say why."""
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.message = reason, message
 
 
 def locate(registry: Registry, model_ids: Sequence[str]) -> dict[str, str]:

@@ -129,6 +129,15 @@ class ModelFiles:
             except ValueError as error:
                 yield unreadable(error, f"{wanted.name} {wanted.number}", subject=None)
 
+    def beside(self, page: FilesPage) -> Mapping[str, datetime]:
+        """Every file is observed as of the harvest's beginning."""
+        del page
+        return {"began": self.began}
+
+    def recall(self, beside: Mapping[str, datetime]) -> None:
+        """Begin when a recorded harvest began."""
+        self.began = beside["began"]
+
     def cursor_after(self, page: FilesPage) -> str | None:
         """Past the versions of the page."""
         return page.cursor

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from harvesters.errors import RecordUnreadable, SourceRefused
 from harvesters.mlflow.client import Registry
@@ -71,6 +71,18 @@ class RunReader:
             yield from self._held()
         if page.cursor is not None:
             self._settle()
+
+    def beside(self, page: RunPage) -> Mapping[str, Any]:
+        """The versions that refer to a page's training runs, known from the registry's listing."""
+        named = {row.info.run_id: tuple(self.references.of(row.info.run_id)) for row in page.runs}
+        versions = {run_id: versions for run_id, versions in named.items() if versions}
+        return {"settled": self.settled, "versions": versions}
+
+    def recall(self, beside: Mapping[str, Any]) -> None:
+        """Know what a recorded harvest knew of the page's training runs."""
+        self.settled = beside["settled"]
+        for run_id, versions in beside["versions"].items():
+            self.references.by_run[run_id] = list(versions)
 
     def cursor_after(self, page: RunPage) -> str | None:
         """Known once everything was read."""

@@ -103,6 +103,15 @@ class RegistrySweep:
             yield RecordUnreadable(COLLISION, f"{shown(name)}: {message}")
         self._counts.update(page.left_out)
 
+    def beside(self, page: RegistryPage) -> Mapping[str, datetime]:
+        """Every row is observed as of the sweep's beginning."""
+        del page
+        return {"began": self.began}
+
+    def recall(self, beside: Mapping[str, datetime]) -> None:
+        """Begin when a recorded sweep began."""
+        self.began = beside["began"]
+
     def cursor_after(self, page: RegistryPage) -> str | None:
         """Known once everything was read."""
         return page.cursor

@@ -1,31 +1,40 @@
-"""Routes of tokens: making, listing and ending them."""
+"""Routes of tokens, and of who asks."""
 
-from datetime import date, timedelta
-from typing import Annotated, Final, Literal
+from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
-from fastapi import APIRouter
-from pydantic import Field
+from fastapi import APIRouter, Response
 from sqlmodel import Session
 
-from schemas.sources import Namespace, SourceName
-from schemas.strict import Closed, Instant, Line
+from schemas.access import MakeAccount, MakeGrant, Me, TokenMade, TokenRequest, TokenShown
 from service.access import tokens
-from service.access.policy import Caller
+from service.access.accounts import (
+    AccountNotFound,
+    Deed,
+    Holder,
+    find_holder,
+    make_account,
+)
+from service.access.grants import make_grant, make_machine
+from service.access.idempotency import REPEATED, Repeat, repeatable
+from service.access.narrowing import RoleNotHeld, narrow
+from service.access.policy import BOUND, ROLES, Caller
+from service.access.whoami import who_asks
 from service.db import ReadSession, Store
 from service.errors import InsufficientScope, Invalid, problems
 from service.ingest.sources import SourceNotFound, get_source
 from service.routing import CatalogRoute, Requester, Trace, policy
 
-BOUND: Final = {"reader", "reviewer", "approver"}  # roles that may be held for some namespaces
-
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=CatalogRoute)
+FIRST = "admin"  # the account that the first token makes, unless another one is named
 
 
 class SourceTokenNeedsSource(Invalid):
     """A source token names its source, and only a source token does.
 
-    Send `source` with role `source`, and leave it out for the other roles.
+    Send `source` with role `source`, and leave it out for the other roles. A source token belongs
+    to no account, and nothing narrows it.
     """
 
 
@@ -36,82 +45,152 @@ class NamespacesForReaders(Invalid):
     """
 
 
-class TokenRequest(Closed):
-    """What a new token may do, and for how long. Without `namespaces` it holds for all."""
+class ScopeBeyondRole(Invalid):
+    """The role does not hold all these scopes.
 
-    role: Literal["reader", "reviewer", "approver", "source", "admin"]
-    source: SourceName | None = None
-    namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1, max_length=100)] | None = None
-    days: Annotated[int, Field(strict=True, ge=1, le=365)] | None = None
+    Leave out `scopes` to hand on everything that the role may.
+    """
 
 
-class TokenMade(Closed):
-    """A new token. It is shown this once."""
+class TokenForNobody(Invalid):
+    """A token needs somebody who holds it, or a role.
 
-    token: Line
-    expires_at: Instant
-
-
-class TokenShown(Closed):
-    """A token as admins see it: never its secret."""
-
-    public_id: Line
-    kind: Line
-    role: Line
-    scopes: tuple[Line, ...]
-    namespaces: tuple[Line, ...] | None
-    source: Line | None
-    created_by: Line
-    created_at: Instant
-    expires_at: Instant
-    last_used_on: date | None
-    revoked_at: Instant | None
+    Name an account, or a role: then a machine's account is made that holds just this role.
+    """
 
 
-@router.post("/tokens", status_code=201, responses=problems(SourceTokenNeedsSource, SourceNotFound))
+@router.get("/me")
+@policy("self:read")
+def get_me(caller: Requester, session: ReadSession) -> Me:
+    """Who asks, with which roles, for which owners, and what the token may do where."""
+    return who_asks(session, caller)
+
+
+@router.post(
+    "/tokens",
+    status_code=201,
+    response_model=TokenMade,
+    responses=problems(
+        SourceTokenNeedsSource, SourceNotFound, AccountNotFound, RoleNotHeld, *REPEATED
+    ),
+)
 @policy("tokens:make")
-def create_token(caller: Requester, asked: TokenRequest, store: Store, trace: Trace) -> TokenMade:
-    """Make a token; it is answered once and stored nowhere."""
-    return store.transact(lambda session: make(session, caller, asked, trace=trace))
+def create_token(caller: Requester, asked: TokenRequest, repeat: Repeat, trace: Trace) -> Response:
+    """Make a token; it is answered once and stored nowhere.
+
+    Everyone makes tokens of the own account, which may do no more than the one that is sent;
+    admins make them for anybody.
+    """
+    work = partial(make, caller=caller, asked=asked, trace=trace)
+    return repeatable(repeat, work, status=201, unkept=("token",))
 
 
 @router.get("/tokens")
-@policy("tokens:read")
+@policy("tokens:own")
 def list_tokens(caller: Requester, session: ReadSession) -> list[TokenShown]:
-    """Every token with its public id; never a secret."""
-    return [TokenShown.model_validate(found) for found in tokens.list_tokens(session)]
+    """Every token of the own account, for auditors and admins all; never a secret."""
+    of = None if caller.may("tokens:read") else caller.account
+    return [TokenShown.model_validate(found) for found in tokens.list_tokens(session, of=of)]
 
 
 @router.delete("/tokens/{public_id}", status_code=204, responses=problems(tokens.TokenNotFound))
-@policy("tokens:write")
+@policy("tokens:own")
 def revoke_token(caller: Requester, public_id: str, store: Store, trace: Trace) -> None:
-    """End a token at once."""
-    store.transact(
-        lambda session: tokens.revoke_token(session, public_id, actor=caller.actor, request=trace)
+    """End a token at once: one of the own account, for admins any."""
+    of = None if caller.may("tokens:write") else caller.account
+    work = partial(
+        tokens.revoke_token, public_id=public_id, actor=caller.actor, request=trace, of=of
     )
+    store.transact(work)
 
 
-def make(session: Session, caller: Caller, asked: TokenRequest, *, trace: str) -> TokenMade:
+def make(session: Session, *, caller: Caller, asked: TokenRequest, trace: str) -> TokenMade:
     """Make a token on behalf of a caller; a single-use one is spent with it."""
-    if (asked.role == "source") is (asked.source is None):
-        raise SourceTokenNeedsSource
-    if asked.namespaces is not None and asked.role not in BOUND:
-        raise NamespacesForReaders
-    if asked.source is not None:
-        get_source(session, asked.source)
+    _check_form(asked)
+    deed = Deed(caller.actor, request=trace)
     if caller.role == "bootstrap":
         _spend(session, caller)
+    holder = None
+    if asked.source is not None:
+        _check_may_grant(caller)
+        get_source(session, asked.source)
+    elif caller.role == "bootstrap":
+        holder = _first(session, asked, deed=deed)
+    else:
+        holder, asked = _whose(session, caller, asked=asked, deed=deed)
     text, ends = tokens.create_token(
         session,
         kind="r" if asked.role == "source" else "p",
         role=asked.role,
+        holder=holder,
+        scopes=asked.scopes,
         actor=caller.actor,
         source_name=asked.source,
         namespaces=asked.namespaces,
         lasts=timedelta(days=asked.days) if asked.days else None,
         request=trace,
     )
-    return TokenMade(token=text, expires_at=ends)
+    made = tokens.read_token(text)
+    public_id = made.public_id if made else ""
+    return TokenMade(
+        token=text, public_id=public_id, account=holder and holder.name, expires_at=ends
+    )
+
+
+def _check_form(asked: TokenRequest) -> None:
+    if (asked.role == "source") is (asked.source is None):
+        raise SourceTokenNeedsSource
+    if asked.role == "source" and (asked.account or asked.scopes):
+        raise SourceTokenNeedsSource
+    if (
+        asked.scopes is not None
+        and asked.role is not None
+        and set(asked.scopes) - ROLES[asked.role]
+    ):
+        raise ScopeBeyondRole
+    if asked.namespaces is not None and asked.role not in {None, *BOUND}:
+        raise NamespacesForReaders
+
+
+def _whose(
+    session: Session, caller: Caller, *, asked: TokenRequest, deed: Deed
+) -> tuple[Holder, TokenRequest]:
+    """Who is to hold the token, and what it is narrowed to; a machine's account may be made."""
+    if not caller.may("tokens:grant"):
+        if asked.account not in {None, caller.id}:
+            _check_may_grant(caller)
+        holder = find_holder(session, caller.id)
+    elif asked.account is not None:
+        holder = find_holder(session, asked.account)
+    elif asked.role is not None:
+        deed = deed._replace(reason="for a token")
+        spaces = asked.namespaces
+        return make_machine(session, role=asked.role, namespaces=spaces, deed=deed), asked
+    else:
+        raise TokenForNobody
+    return holder, narrow(session, caller, holder=holder, asked=asked)
+
+
+def _check_may_grant(caller: Caller) -> None:
+    if not caller.may("tokens:grant"):
+        raise InsufficientScope(detail="It makes tokens of its own account only.")
+
+
+def _first(session: Session, asked: TokenRequest, *, deed: Deed) -> Holder:
+    """The account of the first admin, or of who takes the office over when tokens are lost."""
+    if asked.role is None:
+        raise TokenForNobody
+    name = asked.account or FIRST
+    try:
+        holder = find_holder(session, name)
+    except AccountNotFound:
+        reason = "made with the one-use token of the database host"
+        holder = make_account(session, asked=MakeAccount(name=name, reason=reason), deed=deed)
+    said = {"account": name, "role": asked.role, "reason": "with the one-use token"}
+    for namespace in asked.namespaces or (None,):
+        wanted = MakeGrant.model_validate(said | {"namespace": namespace})
+        make_grant(session, asked=wanted, deed=deed)
+    return holder
 
 
 def _spend(session: Session, caller: Caller) -> None:

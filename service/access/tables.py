@@ -43,6 +43,10 @@ class RoleGrantRow(Table, table=True):
         sa.CheckConstraint(
             "role IN ('reader', 'reviewer', 'approver', 'auditor', 'admin')", name="role_known"
         ),
+        sa.CheckConstraint(
+            "namespace IS NULL OR role IN ('reader', 'reviewer', 'approver')",
+            name="namespace_bindable",
+        ),
     )
 
     id: int | None = Field(
@@ -52,6 +56,7 @@ class RoleGrantRow(Table, table=True):
     role: str
     namespace: str | None = None
     granted_at: datetime = Field(sa_type=Timestamp)
+    granted_by: str  # the actor, as `kind:id`: an account's own name makes it a self-grant
     change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
     valid_from: datetime = Field(sa_type=Timestamp)
 
@@ -87,18 +92,26 @@ class IdempotencyRow(Table, table=True):
 
 
 class TokenRow(Table, table=True):
-    """One token. The secret's SHA-256 stands here, the secret nowhere."""
+    """One token. The secret's SHA-256 stands here, the secret nowhere.
+
+    A personal one belongs to an account and may do what that may, as far as role, scopes and
+    namespaces leave it; the first one of a fresh database belongs to nobody.
+    """
 
     __tablename__ = "token"
     __table_args__: Any = (
         sa.CheckConstraint("kind IN ('p', 'r', 's')", name="kind_known"),
         sa.CheckConstraint("(kind = 'p') = (source_id IS NULL)", name="source_bound"),
+        sa.CheckConstraint(
+            "(kind = 'p' AND role IS DISTINCT FROM 'bootstrap') = (account_id IS NOT NULL)",
+            name="account_bound",
+        ),
     )
 
     public_id: str = Field(primary_key=True)
     kind: str
     secret_sha256: str
-    role: str
+    role: str | None = None  # what it is narrowed to; None: everything that its account is
     scopes: list[str] = Field(sa_type=JSONB)
     namespaces: list[str] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     source_id: int | None = Field(default=None, sa_type=sa.BigInteger, foreign_key="source.id")

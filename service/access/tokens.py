@@ -6,16 +6,20 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from service.access.policy import ROLES, Caller, capabilities
-from service.access.tables import TokenRow
-from service.errors import Conflict, Invalid, NotAuthenticated, NotFound
+from service.access.accounts import Deed, Holder
+from service.access.grants import make_machine
+from service.access.lastadmin import administered
+from service.access.policy import ALL_SCOPES, ROLES
+from service.access.tables import AccountRow, TokenRow
+from service.errors import Conflict, Invalid, NotFound
 from service.ingest.tables import SourceRow
 from service.ledger.change import Actor, Change, record_changes
 
@@ -27,10 +31,8 @@ FORM: Final = re.compile(r"mcat([prs])_([0-9A-Za-z]{8})([0-9A-Za-z]{32})([0-9A-Z
 LONGEST: Final = {"p": timedelta(days=365), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 USUAL: Final = {"p": timedelta(days=30), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 BOOTSTRAP: Final = timedelta(hours=1)
-USED_AT_MOST_EVERY: Final = timedelta(minutes=1)
-DUMMY: Final = "0" * 64  # unknown ids are compared too, so that timing tells nothing
 
-token, source = TokenRow.__table__, SourceRow.__table__
+token, source, account = (table.__table__ for table in (TokenRow, SourceRow, AccountRow))
 
 
 class TokenExpiry(Invalid):
@@ -102,8 +104,9 @@ def create_token(  # noqa: PLR0913  # what a token is
     session: Session,
     *,
     kind: str,
-    role: str,
     actor: Actor,
+    role: str | None = None,
+    holder: Holder | None = None,
     scopes: Iterable[str] | None = None,
     source_name: str | None = None,
     namespaces: Iterable[str] | None = None,
@@ -112,33 +115,52 @@ def create_token(  # noqa: PLR0913  # what a token is
     op: str = "grant",
     request: str | None = None,
 ) -> tuple[str, datetime]:
-    """Store a token's digest and its ledger row; answers its text and when it ends."""
-    lasts = USUAL[kind] if lasts is None else lasts
-    if not timedelta() < lasts <= LONGEST[kind]:
-        raise TokenExpiry(asked=str(lasts))
+    """Store a token's digest and its ledger row; answers its text and when it ends.
+
+    A personal one without a holder gets a machine's account that holds just this role.
+    """
+    ends = datetime.now(UTC) + _allowed(kind, lasts)
     text, parts = make_token(kind)
-    expires_at = datetime.now(UTC) + lasts
-    kept = {
-        "public_id": parts.public_id,
-        "kind": kind,
-        "role": role,
-        "scopes": sorted(ROLES[role] if scopes is None else set(scopes) & ROLES[role]),
-        "namespaces": None if namespaces is None else sorted(namespaces),
-        "expires_at": expires_at,
-        "single_use": single_use,
+    kept: dict[str, Any] = {
+        "public_id": parts.public_id, "kind": kind, "role": role, "scopes": _scopes(role, scopes),
+        "namespaces": None if namespaces is None else sorted(set(namespaces)),
+        "expires_at": ends, "single_use": single_use,
+    }  # fmt: skip
+    holder = holder or _machine(session, kept, actor=actor, request=request)
+    said = kept | {"source": source_name, "account": holder and holder.name}
+    [change] = record_changes(session, [Change(op, "token", actor, new=said, request=request)])
+    whose = {
+        "account_id": holder and holder.id,
+        "source_id": source_name and _source_id(session, source_name),
+        "created_by": f"{actor.kind}:{actor.id}",
     }
-    change = Change(op, "token", actor, new=kept | {"source": source_name}, request=request)
-    session.execute(
-        sa.insert(token).values(
-            **kept,
-            secret_sha256=_digest(parts.secret),
-            source_id=None if source_name is None else _source_id(session, source_name),
-            created_by=f"{actor.kind}:{actor.id}",
-            created_at=sa.func.now(),
-            change_id=record_changes(session, [change])[0],
-        )
-    )
-    return text, expires_at
+    secret = {"secret_sha256": digest_of(parts.secret), "created_at": sa.func.now()}
+    session.execute(sa.insert(token).values(kept | whose | secret | {"change_id": change}))
+    return text, ends
+
+
+def _machine(
+    session: Session, kept: Mapping[str, Any], *, actor: Actor, request: str | None
+) -> Holder | None:
+    """Who holds a personal token that is made for nobody: a new machine with just its role."""
+    if kept["kind"] != "p" or kept["role"] == "bootstrap":
+        return None
+    deed = Deed(actor, f"for token {kept['public_id']}", request)
+    return make_machine(session, role=kept["role"], namespaces=kept["namespaces"], deed=deed)
+
+
+def _allowed(kind: str, lasts: timedelta | None) -> timedelta:
+    """How long a token lasts; without a wish, as is usual. Raises `TokenExpiry`."""
+    wanted = USUAL[kind] if lasts is None else lasts
+    if not timedelta() < wanted <= LONGEST[kind]:
+        raise TokenExpiry(asked=str(wanted))
+    return wanted
+
+
+def _scopes(role: str | None, wanted: Iterable[str] | None) -> list[str]:
+    """All that the role may hold, or what is wanted of it."""
+    allowed = ALL_SCOPES if role is None else ROLES[role]
+    return sorted(allowed if wanted is None else set(wanted) & allowed)
 
 
 def _source_id(session: Session, name: str) -> int:
@@ -146,50 +168,19 @@ def _source_id(session: Session, name: str) -> int:
     return found
 
 
-def find_caller(session: Session, presented: Presented) -> tuple[Caller, bool]:
-    """Who holds a token, and whether its use is to be noted.
-
-    Raises `NotAuthenticated`, the same for unknown, wrong, ended and revoked ones.
-    """
-    found = session.execute(
-        sa.select(token, source.c.name.label("source"))
-        .outerjoin_from(token, source, source.c.id == token.c.source_id)
-        .where(token.c.public_id == presented.public_id)
-    ).one_or_none()
-    stored = found.secret_sha256 if found else DUMMY
-    matches = hmac.compare_digest(stored, _digest(presented.secret))
-    if not found or not matches or found.kind != presented.kind:
-        raise NotAuthenticated
-    now = datetime.now(UTC)
-    if found.revoked_at is not None or found.expires_at <= now:
-        raise NotAuthenticated
-    caller = Caller(
-        kind="source" if found.source else "person",
-        id=found.source or f"token:{found.public_id}",
-        token=found.public_id,
-        role=found.role,
-        capabilities=capabilities(found.role, frozenset(found.scopes)),
-        namespaces=None if found.namespaces is None else frozenset(found.namespaces),
-        source=found.source,
-    )
-    return caller, found.last_used_at is None or found.last_used_at < now - USED_AT_MOST_EVERY
-
-
-def note_use(session: Session, public_id: str) -> None:
-    """Note that a token was used; whoever comes while another notes it need not wait."""
-    free = sa.select(token.c.public_id).where(token.c.public_id == public_id)
-    session.execute(
-        sa.update(token)
-        .where(token.c.public_id.in_(free.with_for_update(skip_locked=True)))
-        .values(last_used_at=sa.func.now())
-    )
-
-
-def revoke_token(session: Session, public_id: str, *, actor: Actor, request: str | None) -> None:
-    """End a token at once."""
+def revoke_token(
+    session: Session,
+    public_id: str,
+    *,
+    actor: Actor,
+    request: str | None,
+    of: UUID | None = None,
+) -> None:
+    """End a token at once; only one of an account, if that is named. Raises `TokenNotFound`."""
+    own = sa.true() if of is None else token.c.account_id == of
     ended = session.execute(
         sa.update(token)
-        .where(token.c.public_id == public_id, token.c.revoked_at.is_(None))
+        .where(token.c.public_id == public_id, token.c.revoked_at.is_(None), own)
         .values(revoked_at=sa.func.now())
         .returning(token.c.public_id)
     ).scalar_one_or_none()
@@ -202,10 +193,7 @@ def revoke_token(session: Session, public_id: str, *, actor: Actor, request: str
 
 def bootstrap(session: Session, *, actor: Actor, recover: bool) -> tuple[str, datetime]:
     """The first token of a fresh database: an hour, one use, to make an admin's own token."""
-    live = sa.select(token.c.public_id).where(
-        token.c.role == "admin", token.c.revoked_at.is_(None), token.c.expires_at > sa.func.now()
-    )
-    if not recover and session.execute(live.limit(1)).first():
+    if not recover and session.execute(sa.select(administered())).scalar_one():
         raise AlreadyBootstrapped
     return create_token(
         session, kind="p", role="bootstrap", actor=actor, lasts=BOOTSTRAP, single_use=True,
@@ -213,20 +201,24 @@ def bootstrap(session: Session, *, actor: Actor, recover: bool) -> tuple[str, da
     )  # fmt: skip
 
 
-def list_tokens(session: Session) -> list[dict[str, Any]]:
-    """Every token, newest first; never a secret."""
+def list_tokens(session: Session, *, of: UUID | None = None) -> list[dict[str, Any]]:
+    """Every token, or those of an account, newest first; never a secret."""
     columns = (
         "public_id", "kind", "role", "scopes", "namespaces", "created_by", "created_at",
         "expires_at", "revoked_at",
     )  # fmt: skip
     used_on = sa.cast(token.c.last_used_at, sa.Date).label("last_used_on")
+    names = (source.c.name.label("source"), account.c.name.label("account"))
     query = (
-        sa.select(*(token.c[name] for name in columns), used_on, source.c.name.label("source"))
+        sa.select(*(token.c[name] for name in columns), used_on, *names)
         .outerjoin_from(token, source, source.c.id == token.c.source_id)
+        .outerjoin(account, account.c.id == token.c.account_id)
+        .where(sa.true() if of is None else token.c.account_id == of)
         .order_by(token.c.created_at.desc(), token.c.public_id)
     )
     return [dict(row) for row in session.execute(query).mappings()]
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """What is stored in place of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Routes of the lists: each kind's own, and those below a model or another entry."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -52,8 +53,9 @@ def add_list_below_model(listing: Listing) -> None:
     def list_below_model(
         caller: Requester, namespace: str, name: str, query: Any, session: ReadSession, pages: Paged
     ) -> Page[Any]:
-        within = below.of_model(session, listing.kind, model=(namespace, name), caller=caller)
-        found = listing.select(session, query, caller=caller, within=within)
+        model = (namespace, name)
+        part = partial(below.of_model, kind=listing.kind, model=model, caller=caller)
+        found = listing.select(session, query, caller=caller, part=part)
         return pages.read_page(session, found, asked=query, listing=listing)
 
     add_route(
@@ -71,8 +73,8 @@ def add_models_of(kind: Kind) -> None:
     def list_models_of(
         caller: Requester, entry: str, query: Any, session: ReadSession, pages: Paged
     ) -> Page[Any]:
-        within = below.models_of(session, kind, given=entry, caller=caller)
-        found = MODELS.select(session, query, caller=caller, within=within)
+        part = partial(below.models_of, kind=kind, given=entry, caller=caller)
+        found = MODELS.select(session, query, caller=caller, part=part)
         return pages.read_page(session, found, asked=query, listing=MODELS)
 
     add_route(

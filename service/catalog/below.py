@@ -1,5 +1,6 @@
 """Parts of lists that stand below an entry: what belongs to a model, whose models they are."""
 
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +12,6 @@ from service.catalog.detail import find_model
 from service.catalog.entries import find_entry
 from service.catalog.listings import Within
 from service.catalog.reach import reaches
-from service.catalog.select import one_snapshot
 from service.catalog.view import View
 
 LEADING: Final = (  # kinds that models lead to
@@ -19,10 +19,17 @@ LEADING: Final = (  # kinds that models lead to
 )  # fmt: skip
 
 
-def of_model(session: Session, kind: Kind, *, model: tuple[str, str], caller: Caller) -> Within:
-    """What of a kind belongs to one model. Raises `ModelNotFound`."""
-    one_snapshot(session)
-    found: Any = find_model(session, model[0], name=model[1], caller=caller)["id"]
+def of_model(
+    session: Session,
+    as_of: datetime | None,
+    *,
+    kind: Kind,
+    model: tuple[str, str],
+    caller: Caller,
+) -> Within:
+    """What of a kind belongs, or belonged, to one model. Raises `ModelNotFound`."""
+    row = find_model(session, model[0], name=model[1], caller=caller, as_of=as_of)
+    found: Any = row["id"]
 
     def within(view: View) -> sa.ColumnElement[bool]:
         if kind is Kind.OWNER:
@@ -39,8 +46,9 @@ def of_model(session: Session, kind: Kind, *, model: tuple[str, str], caller: Ca
     return within
 
 
-def models_of(session: Session, kind: Kind, *, given: str, caller: Caller) -> Within:
-    """The models that lead to one entry. Raises `EntryNotFound`."""
-    one_snapshot(session)
-    found: Any = [find_entry(session, kind, given=given, caller=caller)]
+def models_of(
+    session: Session, as_of: datetime | None, *, kind: Kind, given: str, caller: Caller
+) -> Within:
+    """The models that lead, or led, to one entry. Raises `EntryNotFound`."""
+    found: Any = [find_entry(session, kind, given=given, caller=caller, as_of=as_of)]
     return lambda view: reaches(view, kind, wanted=found)

@@ -13,20 +13,20 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from schemas.filters import Filterable, Form, facets, filterable
 from schemas.identifiers import Kind
-from service.catalog.tables import IndexCard
+from service.catalog.stale import is_stale
+from service.catalog.tables import LAST, MOST_LABEL, IndexCard
 from service.catalog.typed import reference_columns
 from service.catalog.view import View, everyone
 
 CARD: Final = IndexCard.__table__
 Text = sa.ColumnElement[Any]
 
-LAST: Final = "\U0010ffff"  # what has no name comes last
 BELOW: Final = "\x01"  # before anything that a name goes on with
 FIELD, ITEM = "\x1e", "\x1f"  # between two fields, between two values of one
 EMPTY, NARROWED = "\x02", "\x03"  # stated empty, only a choice is known; unknown is nothing at all
 LONGEST: Final = 2_000  # bytes of facets that an index takes; longer ones are read from the facts
 PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-MOST_TEXT, MOST_NAMES, MOST_LABEL = 5_000, 400, 500  # characters that are indexed
+MOST_TEXT, MOST_NAMES = 5_000, 400  # characters that are indexed
 
 ENCODED: Final = (("%2f", "/"), ("%23", "#"), ("%25", "%"))  # in a natural key, `%` last
 NAMED: Final = (Kind.MODEL, Kind.VERSION, Kind.USE)  # by a natural key; others by an identifier
@@ -60,7 +60,7 @@ TEXTS: Final[Mapping[Kind, str]] = {
     Kind.USE: "purpose",
 }
 OWNED: Final = (Kind.MODEL, Kind.DATASET, Kind.REPOSITORY)
-UNPACKED: Final = frozenset({"namespace", "tags", "topics", "jurisdictions"})
+UNPACKED: Final = frozenset({"namespace", "stale", "tags", "topics", "jurisdictions"})
 
 
 def packed(kind: Kind) -> tuple[str, ...]:
@@ -98,8 +98,8 @@ def sort_key(view: View) -> Text:
         )
         number = sa.func.coalesce(view.typed.c.number_key, "")
         return sa.func.coalesce(model, LAST).concat(BELOW).concat(number).collate("C")
-    short = sa.func.left(named(view), MOST_LABEL)
-    return sa.func.coalesce(short, LAST).collate("C")
+    short = sa.func.left(named(view), sa.literal_column(str(MOST_LABEL)))  # as the index has it
+    return sa.func.coalesce(short, sa.literal_column(f"'{LAST}'", sa.Text)).collate("C")
 
 
 def facet(view: View, name: str) -> Text:
@@ -160,6 +160,7 @@ OF_ENTRY: Final[Mapping[str, Any]] = {
     "source": _sources,
     "stub": lambda view: sa.cast(view.entry.c.stub, sa.Text),
     "gone": lambda view: sa.cast(view.entry.c.gone_since.is_not(None), sa.Text),
+    "stale": lambda view: sa.cast(is_stale(view), sa.Text),  # on no card: time alone changes it
 }
 
 

@@ -1,6 +1,7 @@
 """How two versions of a model differ: field by field, and member by member where there are sets."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,29 +13,39 @@ from schemas.identifiers import Kind
 from service.access.policy import Caller
 from service.catalog import rows
 from service.catalog.detail import find_version
-from service.catalog.select import entry, one_snapshot, select_entry, version
+from service.catalog.moments import begin_at
+from service.catalog.select import select_entries
+from service.catalog.view import View
 
 Facts = Mapping[str, Any]
 
 
 def compare_versions(
-    session: Session, model: tuple[str, str], *, labels: tuple[str, str], caller: Caller
+    session: Session,
+    model: tuple[str, str],
+    *,
+    labels: tuple[str, str],
+    caller: Caller,
+    as_of: datetime | None = None,
 ) -> Comparison:
     """Two versions of one model, each by number or `@alias`.
 
     Raises `ModelNotFound`, `VersionNotFound`.
     """
-    one_snapshot(session)
-    first, second = (find_version(session, model, label=one, caller=caller) for one in labels)
+    begin_at(session, as_of)
+    first, second = (
+        find_version(session, model, label=one, caller=caller, as_of=as_of) for one in labels
+    )
     old, new = (rows.facts_of(Kind.VERSION, row) for row in (first, second))
     apart = {name: difference(_members(old, name), _members(new, name)) for name in MEMBERWISE}
-    runs = _runs(session, (first["id"], second["id"]))
+    run_view = View(Kind.TRAINING_RUN, caller, as_of=as_of)
+    runs = _runs(session, run_view, versions=(first["id"], second["id"]))
     return Comparison(
         model=first["model"],
         first=_compared(first, runs[0]),
         second=_compared(second, runs[1]),
         facts=difference(_plain(old), _plain(new)),
-        training_runs=_said(session, runs, caller=caller),
+        training_runs=_said(session, run_view, runs=runs),
         **apart,
     )
 
@@ -110,19 +121,20 @@ MEMBERWISE: Final[Mapping[str, Callable[[Iterable[Any]], dict[str, Any]]]] = {
 }  # fmt: skip
 
 
-def _runs(session: Session, versions: Sequence[UUID]) -> list[UUID | None]:
+def _runs(session: Session, view: View, *, versions: Sequence[UUID]) -> list[UUID | None]:
     """The training run of each version."""
+    version = view.of(Kind.VERSION)
     query = sa.select(version.c.id, version.c.training_run_id).where(version.c.id.in_(versions))
     found = {row.id: row.training_run_id for row in session.execute(query)}
     return [found[one] for one in versions]
 
 
-def _said(session: Session, runs: Sequence[UUID | None], *, caller: Caller) -> RunDifference | None:
+def _said(session: Session, view: View, *, runs: Sequence[UUID | None]) -> RunDifference | None:
     """How what two training runs said differs; None when they are one, or when there is none."""
     wanted = {one for one in runs if one is not None}
     if len(set(runs)) == 1:
         return None
-    query = select_entry(Kind.TRAINING_RUN, visible_to=caller).where(entry.c.id.in_(wanted))
+    query = select_entries(view).where(*view.here(), view.entry.c.id.in_(wanted))
     found = {
         row["id"]: rows.facts_of(Kind.TRAINING_RUN, row)
         for row in session.execute(query).mappings()

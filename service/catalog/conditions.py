@@ -12,14 +12,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from schemas.filters import Filterable, Form, filterable, parameter
 from schemas.identifiers import SCHEMES, Kind, encode_segment, fold_name
 from schemas.queries import Filters
+from service.catalog.departed import has_departed_owner, has_role, is_departed
+from service.catalog.owning import own_owners
 from service.catalog.reach import reaches
+from service.catalog.stale import is_stale, is_stale_of
 from service.catalog.typed import link_facts, reference_columns
-from service.catalog.view import SUBJECT, View, any_of, bears_name
+from service.catalog.view import View, any_of, bears_name
 
 Bool = sa.ColumnElement[bool]
 COMPARED: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "gte": ge, "lte": le, "gt": gt, "lt": lt,
 }  # fmt: skip
+ME: Final = "me"
 RENAMED: Final = {"updated_at": "last_changed_at"}
 
 
@@ -92,6 +96,11 @@ SPECIAL: Final[Mapping[str, Callable[[View, Any], Bool]]] = {  # what no fact st
     ),
     "stub": lambda view, value: view.entry.c.stub.is_(value == "true"),
     "gone": lambda view, value: view.entry.c.gone_since.is_not(None).is_(value == "true"),
+    "stale": lambda view, value: is_stale(view) if value == "true" else ~is_stale(view),
+    "stale_source": is_stale_of,
+    "departed": is_departed,
+    "owner_departed": has_departed_owner,
+    "owner_role": has_role,
     "conflicts": lambda view, names: any_of(view.typed.c.conflicts.contains([n]) for n in names),
 }
 
@@ -129,16 +138,24 @@ def _linked(view: View, field: Filterable, *also: Bool) -> Bool:
 
 
 def called(view: View, kind: Kind, *, values: Any) -> sa.Select[Any]:
-    """The ids of the entries of a kind that bear one of these names, identifiers or ids."""
+    """The ids of the entries of a kind that bear one of these names, identifiers or ids.
+
+    `me` is every owner that stands for the caller's account, by today's mapping.
+    """
+    mine = kind is Kind.OWNER and ME in values
+    values = [value for value in values if not mine or value != ME]
     pairs = [pair for value in values for pair in _identifiers(kind, value)]
-    named = sa.select(view.home()).where(
-        SUBJECT.c.kind == kind, sa.tuple_(SUBJECT.c.scheme, SUBJECT.c.value).in_(pairs)
+    subject = view.subject
+    named = sa.select(subject.c.entry_id).where(
+        subject.c.kind == kind, sa.tuple_(subject.c.scheme, subject.c.value).in_(pairs)
     )
     entry = view.entry.alias("called")
     known = sa.select(entry.c.id).where(entry.c.kind == kind, bears_name(entry))
     ways = [named, known.where(entry.c.natural_key.in_([fold_name(value) for value in values]))]
     if ids := [found for value in values if (found := _uuid(value))]:
         ways.append(known.where(entry.c.id.in_(ids)))
+    if mine:
+        ways.append(own_owners(view.caller.account, subject))
     return sa.select(sa.union(*ways).subquery("wanted").c[0])
 
 

@@ -1,42 +1,39 @@
 """One entry in full: its facts, what stands beside it, and where each field comes from."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.catalog import EntryRow, ModelFilters, VersionFilters
+from schemas.catalog import EntryRow
 from schemas.details import (
     DeploymentDetail,
+    DetailQuery,
     EntryDetail,
     ModelDetail,
+    OwnerDetail,
     UseDetail,
     VersionDetail,
 )
 from schemas.identifiers import Kind, decode_segment, fold_name
 from service.access.policy import Caller
 from service.catalog import rows
-from service.catalog.beside import ALIASED, read_beside
+from service.catalog.beside import aliased, read_beside
 from service.catalog.entries import find_entry
+from service.catalog.moments import begin_at
 from service.catalog.provenance import read_provenance
-from service.catalog.select import (
-    bears_name,
-    entry,
-    one_snapshot,
-    parent,
-    select_entry,
-    select_models,
-    select_versions,
-    version,
-)
+from service.catalog.select import select_entries
+from service.catalog.stale import with_marks
+from service.catalog.view import View, bears_name, everyone
 from service.errors import NotFound
 
-FILTERS: Final = {Kind.MODEL: ModelFilters, Kind.VERSION: VersionFilters}
 As = Callable[[sa.RowMapping], EntryRow]
 DETAILS: Final[Mapping[Kind, tuple[type[EntryRow], As]]] = {
     Kind.USE: (UseDetail, rows.use_row),
+    Kind.OWNER: (OwnerDetail, rows.owner_row),
     Kind.DEPLOYMENT: (DeploymentDetail, rows.deployment_row),
 }
 
@@ -57,19 +54,25 @@ class VersionNotFound(NotFound):
 
 
 def get_model(
-    session: Session, namespace: str, *, name: str, caller: Caller, provenance: bool
+    session: Session, namespace: str, *, name: str, caller: Caller, asked: DetailQuery
 ) -> ModelDetail:
     """A model by its name as its `url` writes it, compared without case."""
-    one_snapshot(session)
-    row = find_model(session, namespace, name=name, caller=caller)
-    beside = _beside(session, Kind.MODEL, row=row, caller=caller, provenance=provenance)
+    begin_at(session, asked.as_of)
+    row = find_model(session, namespace, name=name, caller=caller, as_of=asked.as_of)
+    row = with_marks(session, View(Kind.MODEL, caller, as_of=asked.as_of), row=row)
+    beside = _beside(session, Kind.MODEL, row=row, caller=caller, asked=asked)
     return ModelDetail(**dict(rows.model_row(row)), **beside)
 
 
-def find_model(session: Session, namespace: str, *, name: str, caller: Caller) -> sa.RowMapping:
-    """The row of a model that the caller may see. Raises `ModelNotFound`."""
+def find_model(
+    session: Session, namespace: str, *, name: str, caller: Caller, as_of: datetime | None = None
+) -> sa.RowMapping:
+    """The row of a model that the caller may see, by the name that it has or had.
+
+    Raises `ModelNotFound`.
+    """
     key = _key(namespace, name)
-    row = session.execute(_named(Kind.MODEL, caller), {"name": key}).mappings().one_or_none()
+    row = _find_named(session, View(Kind.MODEL, caller, as_of=as_of), name=key)
     if row is None:
         raise ModelNotFound(name=key)
     return row
@@ -82,40 +85,47 @@ def get_version(  # the parts of a version's address
     name: str,
     label: str,
     caller: Caller,
-    provenance: bool,
+    asked: DetailQuery,
 ) -> VersionDetail:
     """A version below its model, by number or by `@alias`, as its `url` writes it."""
-    one_snapshot(session)
-    row = find_version(session, (namespace, name), label=label, caller=caller)
-    beside = _beside(session, Kind.VERSION, row=row, caller=caller, provenance=provenance)
+    begin_at(session, asked.as_of)
+    model = (namespace, name)
+    row = find_version(session, model, label=label, caller=caller, as_of=asked.as_of)
+    row = with_marks(session, View(Kind.VERSION, caller, as_of=asked.as_of), row=row)
+    beside = _beside(session, Kind.VERSION, row=row, caller=caller, asked=asked)
     return VersionDetail(**dict(rows.version_row(row)), **beside)
 
 
 def find_version(
-    session: Session, model: tuple[str, str], *, label: str, caller: Caller
+    session: Session,
+    model: tuple[str, str],
+    *,
+    label: str,
+    caller: Caller,
+    as_of: datetime | None = None,
 ) -> sa.RowMapping:
     """The row of a version. Raises `ModelNotFound`, `VersionNotFound`."""
-    key = _key(*model)
+    key, view = _key(*model), View(Kind.VERSION, caller, as_of=as_of)
     if label.startswith("@"):
-        row = session.execute(_aliased(key, label[1:], caller=caller)).mappings().first()
+        row = session.execute(_aliased(view, key, segment=label[1:])).mappings().first()
     else:
-        named = {"name": f"{key}/{_segment(label)}"}
-        row = session.execute(_named(Kind.VERSION, caller), named).mappings().first()
+        row = _find_named(session, view, name=f"{key}/{_segment(label)}")
     if row is None:
-        find_model(session, model[0], name=model[1], caller=caller)
+        find_model(session, model[0], name=model[1], caller=caller, as_of=as_of)
         raise VersionNotFound(model=key)
     return row
 
 
 def get_entry(
-    session: Session, kind: Kind, *, given: str, caller: Caller, provenance: bool
+    session: Session, kind: Kind, *, given: str, caller: Caller, asked: DetailQuery
 ) -> EntryRow:
     """An entry of any other kind, by its id or by an identifier."""
-    one_snapshot(session)
-    shown = find_entry(session, kind, given=given, caller=caller)
-    found = select_entry(kind, visible_to=caller).where(entry.c.id == shown)
-    row = session.execute(found).mappings().one()
-    beside = _beside(session, kind, row=row, caller=caller, provenance=provenance)
+    begin_at(session, asked.as_of)
+    shown = find_entry(session, kind, given=given, caller=caller, as_of=asked.as_of)
+    view = View(kind, caller, as_of=asked.as_of)
+    found = select_entries(view).where(*view.here(), view.entry.c.id == shown)
+    row = with_marks(session, view, row=session.execute(found).mappings().one())
+    beside = _beside(session, kind, row=row, caller=caller, asked=asked)
     detail, as_row = DETAILS.get(kind, (EntryDetail, rows.entry_row))
     return detail.model_validate({**dict(as_row(row)), **beside, "kind": kind})
 
@@ -129,26 +139,37 @@ def _segment(given: str) -> str:
     return fold_name(given.replace("/", "%2F").replace("#", "%23"))
 
 
+def _find_named(session: Session, view: View, *, name: str) -> sa.RowMapping | None:
+    """The row of what bears a name."""
+    select = _present(view.kind, view.caller.namespaces) if view.as_of is None else _named(view)
+    return session.execute(select, {"name": name}).mappings().one_or_none()
+
+
 @lru_cache(maxsize=256)
-def _named(kind: Kind, caller: Caller) -> sa.Select[Any]:
-    """The row of what bears a name; built once, for to build it takes longer than to run it."""
-    select = select_models if kind is Kind.MODEL else select_versions
-    found = select(FILTERS[kind](), visible_to=caller)
-    return found.where(entry.c.natural_key == sa.bindparam("name"), bears_name())
+def _present(kind: Kind, namespaces: frozenset[str] | None) -> sa.Select[Any]:
+    """Built once, for to build it takes longer than to run it."""
+    return _named(View(kind, everyone()._replace(namespaces=namespaces)))
 
 
-def _aliased(model: str, segment: str, *, caller: Caller) -> sa.Select[Any]:
+def _named(view: View) -> sa.Select[Any]:
+    entry = view.entry
+    is_named = entry.c.natural_key == sa.bindparam("name")
+    return select_entries(view).where(*view.here(), is_named, bears_name(entry))
+
+
+def _aliased(view: View, model: str, *, segment: str) -> sa.Select[Any]:
     """Of versions with one alias: those that bear their numbers bare first, then the highest."""
-    found = select_versions(VersionFilters(), visible_to=caller).where(bears_name())
-    named = version.c.aliases.contains([decode_segment(segment)])
+    entry, parent = view.entry, view.parent
+    named = view.typed.c.aliases.contains([decode_segment(segment)])
     here = sa.and_(parent.c.natural_key == model, bears_name(parent), entry.c.gone_since.is_(None))
-    return found.where(named, here).order_by(None).order_by(*ALIASED).limit(1)
+    found = select_entries(view).where(*view.here(), bears_name(entry), named, here)
+    return found.order_by(*aliased(view)).limit(1)
 
 
 def _beside(
-    session: Session, kind: Kind, *, row: sa.RowMapping, caller: Caller, provenance: bool
+    session: Session, kind: Kind, *, row: sa.RowMapping, caller: Caller, asked: DetailQuery
 ) -> dict[str, Any]:
     """What a detail says beside its row."""
-    said = read_provenance(session, kind, row=row) if provenance else None
-    beside = read_beside(session, kind, shown=row["id"], caller=caller)
+    said = read_provenance(session, kind, row=row, as_of=asked.as_of) if asked.provenance else None
+    beside = read_beside(session, View(kind, caller, as_of=asked.as_of), row=row)
     return beside | {"replaced_by": row["replaced_by"], "provenance": said}

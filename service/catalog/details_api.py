@@ -4,21 +4,17 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from schemas.catalog import Page
 from schemas.details import (
-    Change,
+    AtMoment,
     Comparison,
     DetailQuery,
     EntryDetail,
-    HistoryQuery,
     ModelDetail,
     VersionDetail,
 )
 from schemas.identifiers import Kind
-from service.catalog import changes, compare, detail, rows
+from service.catalog import compare, detail, rows
 from service.catalog.entries import WORDS, EntryNotFound
-from service.catalog.keyset import read_keyset
-from service.catalog.pages import Paged
 from service.db import ReadSession
 from service.errors import problems
 from service.etag import answer_tagged
@@ -26,7 +22,7 @@ from service.routing import CatalogRoute, Requester, policy
 
 router = APIRouter(prefix="/api/v1", tags=["details"], route_class=CatalogRoute)
 Asked = Annotated[DetailQuery, Query()]
-Past = Annotated[HistoryQuery, Query()]
+Then = Annotated[AtMoment, Query()]
 MODEL: Final = "/models/{namespace}/{name}"
 
 
@@ -41,9 +37,7 @@ def get_model(
     request: Request,
 ) -> Response:
     """One model; `provenance=true` says where each field comes from."""
-    found = detail.get_model(
-        session, namespace, name=name, caller=caller, provenance=query.provenance
-    )
+    found = detail.get_model(session, namespace, name=name, caller=caller, asked=query)
     return answer_tagged(request, found)
 
 
@@ -64,7 +58,7 @@ def get_version(
 ) -> Response:
     """One version, by number or `@alias`."""
     found = detail.get_version(
-        session, namespace, name=name, label=version, caller=caller, provenance=query.provenance
+        session, namespace, name=name, label=version, caller=caller, asked=query
     )
     return answer_tagged(request, found)
 
@@ -81,46 +75,16 @@ def compare_versions(
     name: str,
     version: str,
     other: str,
+    query: Then,
     session: ReadSession,
     request: Request,
 ) -> Response:
     """How a version differs from another one, each by number or `@alias`."""
+    labels = (version, other)
     found = compare.compare_versions(
-        session, (namespace, name), labels=(version, other), caller=caller
+        session, (namespace, name), labels=labels, caller=caller, as_of=query.as_of
     )
     return answer_tagged(request, found)
-
-
-@router.get(f"{MODEL}/history", responses=problems(detail.ModelNotFound))
-@policy("entries:read")
-def list_model_history(
-    caller: Requester,
-    namespace: str,
-    name: str,
-    query: Past,
-    session: ReadSession,
-    pages: Paged,
-) -> Page[Change]:
-    """What happened to a model: what, old, new, when and why, the newest first."""
-    found = changes.model_history(session, query, model=(namespace, name), caller=caller)
-    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
-
-
-@router.get(f"{MODEL}/versions/{{version}}/history", responses=problems(detail.VersionNotFound))
-@policy("entries:read")
-def list_version_history(
-    caller: Requester,
-    namespace: str,
-    name: str,
-    version: str,
-    query: Past,
-    session: ReadSession,
-    pages: Paged,
-) -> Page[Change]:
-    """What happened to a version, by number or `@alias`, the newest first."""
-    address = (namespace, name, version)
-    found = changes.version_history(session, query, address=address, caller=caller)
-    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
 
 
 def add_detail(kind: Kind, plural: str) -> None:
@@ -130,9 +94,7 @@ def add_detail(kind: Kind, plural: str) -> None:
     def get_entry(
         caller: Requester, entry: str, query: Asked, session: ReadSession, request: Request
     ) -> Response:
-        found = detail.get_entry(
-            session, kind, given=entry, caller=caller, provenance=query.provenance
-        )
+        found = detail.get_entry(session, kind, given=entry, caller=caller, asked=query)
         return answer_tagged(request, found)
 
     shown, _ = detail.DETAILS.get(kind, (EntryDetail, None))
@@ -143,23 +105,5 @@ def add_detail(kind: Kind, plural: str) -> None:
     )  # fmt: skip
 
 
-def add_history(kind: Kind, plural: str) -> None:
-    """The history of an entry that is found by its id or an identifier."""
-
-    @policy("entries:read")
-    def list_history(
-        caller: Requester, entry: str, query: Past, session: ReadSession, pages: Paged
-    ) -> Page[Change]:
-        found = changes.entry_history(session, query, named=(kind, entry), caller=caller)
-        return read_keyset(session, found, asked=query, caller=caller, pages=pages)
-
-    router.add_api_route(
-        f"/{plural}/{{entry}}/history", list_history, operation_id=f"list_{kind}_history",
-        summary=f"List {WORDS[kind]} history", responses=problems(EntryNotFound),
-        description=f"What happened to one {WORDS[kind]}, the newest first.",
-    )  # fmt: skip
-
-
 for _kind, _plural in rows.PLURALS.items():
     add_detail(_kind, _plural)
-    add_history(_kind, _plural)

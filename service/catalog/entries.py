@@ -1,6 +1,7 @@
 """Finds one entry by what a reader knows of it: its id, or one of its identifiers."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,11 +12,9 @@ from sqlmodel import Session
 from schemas.identifiers import NATURAL, SCHEMES, Identifier, Kind
 from service.access.policy import Caller
 from service.catalog import rows
-from service.catalog.select import bears_name, entry, visible
-from service.catalog.tables import SubjectRow
+from service.catalog.view import SUBJECT, View, bears_name
 from service.errors import NotFound
 
-subject = SubjectRow.__table__
 PLURALS: Final = rows.PLURALS
 WORDS: Final[Mapping[Kind, str]] = {
     kind: kind.value.replace("_", " ") for kind in Kind
@@ -30,30 +29,35 @@ class EntryNotFound(NotFound):
     """
 
 
-def find_entry(session: Session, kind: Kind, *, given: str, caller: Caller) -> UUID:
-    """The entry that an id or identifier names, whatever it was merged into.
+def find_entry(
+    session: Session, kind: Kind, *, given: str, caller: Caller, as_of: datetime | None = None
+) -> UUID:
+    """The entry that an id or identifier names or named, whatever it was merged into.
 
     Raises `EntryNotFound`, also for what the caller may not see.
     """
-    named = sa.select(sa.func.coalesce(entry.c.merged_into, entry.c.id)).where(
-        _named(kind, given), entry.c.kind == kind
+    view = View(kind, caller, as_of=as_of)
+    entry, named = view.entry, view.entry.alias("named")
+    wanted = sa.select(sa.func.coalesce(named.c.merged_into, named.c.id)).where(
+        _named(view, named, given=given), named.c.kind == kind
     )
     found: UUID | None = session.execute(
-        sa.select(entry.c.id).where(entry.c.id.in_(named), visible(caller)).limit(1)
+        sa.select(entry.c.id).where(entry.c.id.in_(wanted), view.sees(entry)).limit(1)
     ).scalar_one_or_none()
     if found is None:
         raise EntryNotFound(kind=kind)
     return found
 
 
-def _named(kind: Kind, given: str) -> sa.ColumnElement[bool]:
+def _named(view: View, entry: sa.FromClause, *, given: str) -> sa.ColumnElement[bool]:
     try:
         return entry.c.id == UUID(given)
     except ValueError:
-        identifier = read_identifier(kind, given)
-    if (kind, identifier.scheme) in NATURAL:
-        return sa.and_(entry.c.natural_key == identifier.value, bears_name())
-    stands = sa.select(subject.c.entry_id).where(is_subject(identifier))
+        identifier = read_identifier(view.kind, given)
+    if (view.kind, identifier.scheme) in NATURAL:
+        return sa.and_(entry.c.natural_key == identifier.value, bears_name(entry))
+    subject = view.subject
+    stands = sa.select(subject.c.entry_id).where(is_subject(identifier, subject))
     return entry.c.id == stands.scalar_subquery()
 
 
@@ -75,7 +79,7 @@ def entry_address(kind: Kind, natural_key: str | None, *, entry_id: UUID) -> str
     return rows.entry_url(kind, natural_key)
 
 
-def is_subject(identifier: Identifier) -> sa.ColumnElement[Any]:
+def is_subject(identifier: Identifier, subject: sa.FromClause = SUBJECT) -> sa.ColumnElement[Any]:
     """The subject that an identifier is."""
     return sa.and_(
         subject.c.kind == identifier.kind,

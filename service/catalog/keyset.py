@@ -27,7 +27,7 @@ def read_keyset(
 ) -> Page[Any]:
     """One page of what is selected, and the token of the next."""
     query, order, as_row = rows
-    bound, size = _bound(asked, caller, path=pages.request.url.path), int(asked.page_size)
+    bound, size = bound_to(asked, caller, path=pages.request.url.path), int(asked.page_size)
     if asked.page_token is not None:
         query = query.where(after(order, pages.pager.read(asked.page_token, bound)))
     keys = [key.written.label(f"key_{n}") for n, key in enumerate(order)]
@@ -37,16 +37,22 @@ def read_keyset(
     token = None
     if len(found) > size:
         token = pages.pager.sign([found[size - 1][f"key_{n}"] for n in range(len(keys))], bound)
-        there = pages.request.url.include_query_params(page_token=token)
-        pages.response.headers["Link"] = f'<{there.path}?{there.query}>; rel="next"'
+        link_next(pages, token)
+    moment = getattr(asked, "as_of", None)  # not every list has a past
     return Page(
-        as_of=found[0]["as_of"] if found else session.execute(NOW).scalar_one(),
+        as_of=moment or (found[0]["as_of"] if found else session.execute(NOW).scalar_one()),
         items=tuple(as_row(row) for row in found[:size]),
         next_page_token=token,
     )
 
 
-def _bound(asked: Paging, caller: Caller, *, path: str) -> str:
+def link_next(pages: Pages, token: str) -> None:
+    """Name the next page in the answer's head too."""
+    there = pages.request.url.include_query_params(page_token=token)
+    pages.response.headers["Link"] = f'<{there.path}?{there.query}>; rel="next"'
+
+
+def bound_to(asked: Paging, caller: Caller, *, path: str) -> str:
     """What a token is good for: one list, one set of filters, one caller."""
     stated = asked.model_dump(mode="json", exclude={"page_token", "page_size"}, exclude_none=True)
     text = json.dumps([path, stated, caller.id], sort_keys=True)

@@ -1,13 +1,14 @@
 """Every list of the catalog, declared once: pages, exports and their documents follow from it."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.catalog import DeploymentRow, EntryRow, ModelRow, Page, UseRow, VersionRow
+from schemas.catalog import DeploymentRow, EntryRow, ModelRow, OwnerRow, Page, UseRow, VersionRow
 from schemas.columns import TABLES, Column
 from schemas.identifiers import Kind
 from schemas.problem import FieldProblem
@@ -15,14 +16,17 @@ from schemas.queries import ListExport, ListQuery, export_model, query_model
 from service.access.policy import Caller
 from service.catalog import rows, sorting
 from service.catalog.conditions import conditions
-from service.catalog.moments import check_moment
+from service.catalog.lateness import read_freshness
+from service.catalog.moments import begin_at
 from service.catalog.named import check_names
 from service.catalog.search import Search, read_search
-from service.catalog.select import one_snapshot, select_entries
+from service.catalog.select import select_entries
+from service.catalog.stale import marked
 from service.catalog.view import View
 from service.errors import Invalid
 
 Within = Callable[[View], sa.ColumnElement[bool]]  # the part of a list that stands below something
+Part = Callable[[Session, datetime | None], Within]  # finds that something, as it is or as it was
 
 
 class Selection(NamedTuple):
@@ -77,23 +81,23 @@ class Listing(NamedTuple):
         asked: ListQuery | ListExport,
         *,
         caller: Caller,
-        within: Within | None = None,
+        part: Part | None = None,
     ) -> Selection:
         """Everything that matches and that the caller may see.
 
         Raises `Invalid` for names that do not exist, `MomentUnsettled` for what may still change.
         """
-        if asked.as_of is not None:
-            check_moment(session, asked.as_of)
-        one_snapshot(session)
+        begin_at(session, asked.as_of)
+        within = None if part is None else part(session, asked.as_of)
         search = self._prepare(session, asked, caller=caller)
-        view = View(self.kind, caller, as_of=asked.as_of, by_card=True)
+        fresh = read_freshness(session, asked.as_of)
+        view = View(self.kind, caller, as_of=asked.as_of, by_card=True, freshness=fresh)
         also = () if within is None else (within(view),)
         found = () if search is None else (search.matches(view),)
         where = (*view.here(), *conditions(asked, view), *also, *found)
         keys = sorting.keys(view, asked.sort, search=search)
         ordered = select_entries(view).where(*where).order_by(*(key.ordered for key in keys))
-        return Selection(ordered, keys, view, where, search)
+        return Selection(marked(ordered, view), keys, view, where, search)
 
     def _prepare(
         self, session: Session, asked: ListQuery | ListExport, *, caller: Caller
@@ -115,7 +119,7 @@ VERSIONS: Final = Listing(Kind.VERSION, "versions", VersionRow, rows.version_row
 USES: Final = Listing(Kind.USE, "uses", UseRow, rows.use_row)
 TRAINING_RUNS: Final = Listing(Kind.TRAINING_RUN, "training-runs")
 DATASETS: Final = Listing(Kind.DATASET, "datasets")
-OWNERS: Final = Listing(Kind.OWNER, "owners")
+OWNERS: Final = Listing(Kind.OWNER, "owners", OwnerRow, rows.owner_row)
 REPOSITORIES: Final = Listing(Kind.REPOSITORY, "repositories")
 BUILDS: Final = Listing(Kind.BUILD, "builds")
 DEPLOYMENTS: Final = Listing(Kind.DEPLOYMENT, "deployments", DeploymentRow, rows.deployment_row)

@@ -1,6 +1,7 @@
 """Where each field of an entry comes from: who said it, when, on what evidence, who lost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,132 +10,73 @@ from sqlmodel import Session
 from schemas.details import Contender, FieldProvenance
 from schemas.facts import merge_rules
 from schemas.identifiers import Kind
+from schemas.sources import PIN
 from service.catalog import rows
-from service.catalog.tables import SubjectRow
-from service.catalog.typed import reference_columns
-from service.db import Timestamp
-from service.ingest.tables import AbsenceRow, ObservationRow, ScopeRow, SightingRow, SourceRow
-from service.recordset import recordset
-
-subject, observation, sighting, absence, scope, source = (
-    t.__table__ for t in (SubjectRow, ObservationRow, SightingRow, AbsenceRow, ScopeRow, SourceRow)
-)
+from service.catalog.beneath import as_shown, read_beneath
+from service.catalog.pinned import RANK, Pinned, read_pins
+from service.catalog.told import Told, read_said
 
 
 def read_provenance(
-    session: Session, kind: Kind, *, row: sa.RowMapping
+    session: Session, kind: Kind, *, row: sa.RowMapping, as_of: datetime | None = None
 ) -> dict[str, FieldProvenance]:
-    """Every field with who said it; whoever may see the entry may see all that is said of it."""
-    said, facts = _statements(session, kind, said=row["statements"]), rows.facts_of(kind, row)
-    rules = merge_rules(kind)
+    """Every field with who said it; whoever may see the entry may see all that is said of it.
+
+    Of a row of the past: as it was said until then, with the pins and the precedence of that time.
+    """
+    told: Told = row["statements"]
+    said: dict[int, Any] = {**read_said(session, kind, told=told, as_of=as_of)}
+    pins = {}
+    if any("by" in one for one in told):
+        found = read_pins(session, [row["id"]], as_of=as_of).get(row["id"], [])
+        shown = read_beneath(session, kind, entry=row["id"], pins=found, as_of=as_of)
+        pins = {name: pin for name, (pin, _) in shown.items()}
+        said |= _pinned(told, {(pin.subject, pin.field): pin for pin in found})
+    facts = rows.facts_of(kind, row)
     fields = {}
     for name, ranked in row["provenance"].items():
-        winner, *others = (_claim(kind, name, said=said[index]) for index in ranked)
+        winner, *others = (
+            _claim(kind, name, said=said[index]) | {"stale": index in row.get("stale_places", ())}
+            for index in ranked
+        )
         fields[name] = FieldProvenance.model_validate(
             winner
             | {
                 "value": facts[name],
                 "confirmed_at": said[ranked[0]]["confirmed_at"],
                 "conflict": name in row["conflicts"],
-                "rule": rules[name],
+                "rule": merge_rules(kind)[name],
                 "contenders": tuple(Contender.model_validate(other) for other in others),
+                "pin": pins.get(name),
             }
         )
     return fields
 
 
 def _claim(kind: Kind, name: str, *, said: Mapping[str, Any]) -> dict[str, Any]:
-    """One statement about one field; a reference is written as lists write it."""
-    value = said["facts"].get(name)
-    if name in reference_columns(kind) and isinstance(value, Mapping):
-        value = value["value"]
+    """One statement about one field."""
     shown = {name: said[name] for name in ("source", "subject", "observed_at", "evidence")}
     return shown | {
-        "value": value,
+        "value": as_shown(kind, name, value=said["facts"].get(name)),
         "inferred": name in said["inferred"],
         "precedence": said["field_precedence"].get(name, said["precedence"]),
     }
 
 
-def _statements(
-    session: Session, kind: Kind, *, said: Sequence[Mapping[str, Any]]
-) -> list[sa.RowMapping]:
-    """What each source said, with its facts and the last time a full harvest confirmed it.
-
-    What a replaced entry was told of is no longer current: it is found by its digest.
-    """
-    if not said:
-        return []
-    given = _given(said)
-    unmissed = sa.case((absence.c.subject_id.is_(None), scope.c.full_opened_at))
-    confirmed = sa.func.coalesce(
-        sa.func.greatest(sighting.c.effective_at, unmissed), given.c.observed_at
-    )
-    query = (
-        sa.select(
-            source.c.name.label("source"),
-            *source.c["precedence", "field_precedence"],
-            (subject.c.scheme + ":" + subject.c.value).label("subject"),
-            *observation.c["facts", "inferred", "evidence"],
-            sa.func.coalesce(sighting.c.observed_at, given.c.observed_at).label("observed_at"),
-            confirmed.label("confirmed_at"),
-        )
-        .select_from(given)
-        .join(source, source.c.name == given.c.source)
-        .join(subject, _named(kind, given))
-        .outerjoin(sighting, _currently(given))
-        .join(observation, observation.c.id == _observation(given))
-        .outerjoin(scope, scope.c.id == sighting.c.scope_id)
-        .outerjoin(
-            absence,
-            sa.and_(
-                absence.c.source_id == sighting.c.source_id,
-                absence.c.subject_id == sighting.c.subject_id,
-            ),
-        )
-        .order_by(given.c.i)
-    )
-    return list(session.execute(query).mappings())
-
-
-def _given(said: Sequence[Mapping[str, Any]]) -> sa.FromClause:
-    """The statements of an entry as rows, in their order."""
-    numbered = [{"i": index, **one} for index, one in enumerate(said)]
-    return recordset(
-        numbered, i=sa.Integer(), source=sa.Text(), subject=sa.Text(), digest=sa.Text(),
-        observed_at=Timestamp,
-    )  # fmt: skip
-
-
-def _named(kind: Kind, given: sa.FromClause) -> sa.ColumnElement[bool]:
-    """The subject that a statement is about."""
-    return sa.and_(
-        subject.c.kind == kind,
-        subject.c.scheme == sa.func.split_part(given.c.subject, ":", 1),
-        subject.c.value == sa.func.regexp_replace(given.c.subject, "^[^:]*:", ""),
-    )
-
-
-def _currently(given: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        sighting.c.source_id == source.c.id,
-        sighting.c.subject_id == subject.c.id,
-        sighting.c.digest == given.c.digest,
-    )
-
-
-def _observation(given: sa.FromClause) -> sa.ColumnElement[Any]:
-    """The current one, or the newest of its digest."""
-    once = observation.alias("once")
-    newest = (
-        sa.select(once.c.id)
-        .where(
-            once.c.source_id == source.c.id,
-            once.c.subject_id == subject.c.id,
-            once.c.digest == given.c.digest,
-        )
-        .order_by(once.c.observed_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return sa.func.coalesce(sighting.c.observation_id, newest)
+def _pinned(told: Told, pins: Mapping[tuple[str, str], Pinned]) -> dict[int, Mapping[str, Any]]:
+    """What pins say, as statements beside those of sources."""
+    return {
+        place: {
+            "source": PIN,
+            "subject": one["subject"],
+            "observed_at": one["observed_at"],
+            "confirmed_at": one["observed_at"],
+            "evidence": None,
+            "facts": {one["field"]: pin.value},
+            "inferred": (),
+            "precedence": RANK,
+            "field_precedence": {},
+        }
+        for place, one in enumerate(told)
+        if "by" in one and (pin := pins.get((one["subject"], one["field"]))) is not None
+    }

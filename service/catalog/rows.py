@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from schemas.canonical import path_segment
-from schemas.catalog import DeploymentRow, EntryRow, ModelRow, UseRow, VersionRow
+from schemas.catalog import DeploymentRow, EntryRow, ModelRow, OwnerRow, UseRow, VersionRow
 from schemas.identifiers import Kind
 from schemas.strict import instant_text
 from service.catalog.typed import TYPED, link_facts, value_facts
@@ -55,6 +55,11 @@ def deployment_row(row: sa.RowMapping) -> DeploymentRow:
     return DeploymentRow(**_by_id(Kind.DEPLOYMENT, row), **served)
 
 
+def owner_row(row: sa.RowMapping) -> OwnerRow:
+    """One owner of a list."""
+    return OwnerRow(**_by_id(Kind.OWNER, row), departed=row["departed"])
+
+
 def entry_row(row: sa.RowMapping) -> EntryRow:
     """One row of a list of any other kind."""
     return EntryRow(**_by_id(Kind(row["kind"]), row))
@@ -78,6 +83,8 @@ def _common(kind: Kind, row: sa.RowMapping) -> dict[str, Any]:
         "first_seen_at": row["first_seen_at"],
         "last_changed_at": row["last_changed_at"],
         "gone_since": row["gone_since"],
+        "stale": sorted(set(row.get("stale") or ())),
+        "unseen_since": row.get("unseen_since"),
     }
 
 

@@ -13,6 +13,7 @@ from schemas.identifiers import Kind
 from schemas.queries import Filters
 from service.access.policy import Caller
 from service.catalog.conditions import conditions
+from service.catalog.departed import departed
 from service.catalog.sorting import default_keys
 from service.catalog.typed import TYPED, reference_columns, value_facts
 from service.catalog.view import (
@@ -168,8 +169,14 @@ def _served(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
     )
 
 
+def _owner(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
+    """Whether an owner has left."""
+    return _label(selected, view).add_columns(departed(view, view.typed).label("departed"))
+
+
 BESIDE: Final[Mapping[Kind, Callable[[sa.Select[Any], View], sa.Select[Any]]]] = {
     Kind.MODEL: _versions,
+    Kind.OWNER: _owner,
     Kind.VERSION: _model,
     Kind.USE: _used,
     Kind.DEPLOYMENT: _served,

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from schemas.filters import filterable
 from schemas.identifiers import Kind
-from service.catalog.cards import LAST, named, sort_key
+from service.catalog.cards import named, sort_key
 from service.catalog.search import Search
+from service.catalog.tables import LAST
 from service.catalog.view import View
 
 

@@ -11,7 +11,18 @@ from sqlmodel import Field
 from schemas.identifiers import Kind
 from service.db import Table, Timestamp
 
+LAST: Final = "\U0010ffff"  # what has no name comes last
+MOST_LABEL: Final = 500  # characters of a name that order it
+PLACE: Final = f"COALESCE(\"left\"(natural_key::text, {MOST_LABEL}), '{LAST}'::text)"
 KINDS_CHECK: Final = ", ".join(f"'{kind}'" for kind in Kind)
+
+
+def in_place(table: str, *times: str) -> sa.Index:
+    """The order in which lists of the past show what has a name: other kinds have no such order."""
+    return sa.Index(
+        f"ix_{table}_place", "kind", sa.text(PLACE), "id", *times,
+        postgresql_where=sa.text("kind IN ('model', 'use')"),
+    )  # fmt: skip
 
 
 class Entry(Table, table=True):
@@ -27,6 +38,7 @@ class Entry(Table, table=True):
             postgresql_where=sa.text("replaced_by IS NULL AND merged_into IS NULL"),
         ),
         sa.Index(None, "kind", "namespace"),
+        in_place("entry", "valid_from"),
         sa.CheckConstraint(f"kind IN ({KINDS_CHECK})", name="kind_known"),
     )
 
@@ -99,6 +111,14 @@ class SubjectRow(Table, table=True):
         default=None,
         sa_column=sa.Column(
             sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), nullable=True
+        ),
+    )
+    home_id: UUID | None = Field(  # where it stands once merges are undone; None: at its entry
+        default=None,
+        sa_column=sa.Column(
+            sa.ForeignKey("entry.id", deferrable=True, initially="DEFERRED"),
+            nullable=True,
+            index=True,
         ),
     )
     valid_from: datetime = Field(sa_type=Timestamp)

@@ -109,6 +109,9 @@ def typed_table(kind: Kind) -> sa.Table:
         sa.Column("narrowed", JSONB, nullable=False),
         sa.Column("conflicts", JSONB, nullable=False),
         sa.Column("valid_from", Timestamp, nullable=False),
+        sa.Index(
+            f"ix_{kind}_id_contested", "id", postgresql_where=sa.text("conflicts <> '[]'::jsonb")
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,27 +11,35 @@ from sqlalchemy.sql.util import find_tables
 from schemas.filters import NAMESPACED
 from schemas.identifiers import Kind
 from service.access.policy import Caller
+from service.catalog.freshness import FRESH, Freshness
 from service.catalog.tables import Entry, EntryNamespace, IndexCard, Link, SubjectRow
 from service.catalog.typed import BORROWING, TYPED
+from service.db import Timestamp
 from service.history import HISTORY
-from service.ingest.tables import IdentityDecision
 
 ENTRY, LINK, GRANTED, SUBJECT, CARD = (
     table.__table__ for table in (Entry, Link, EntryNamespace, SubjectRow, IndexCard)
 )
-DECISION: Final = IdentityDecision.__table__
 PARENT: Final = ENTRY.alias("parent")
 OF_MOMENT: Final = "as_of"
+PERIOD: Final = ("valid_from", "valid_to")
+FOR_EVER: Final = sa.literal_column("'infinity'::timestamptz", Timestamp)
 
 
 class View:
     """The tables of a kind, as they are or as they stood, and what of them a reader may see."""
 
     def __init__(
-        self, kind: Kind, caller: Caller, *, as_of: datetime | None = None, by_card: bool = False
+        self,
+        kind: Kind,
+        caller: Caller,
+        *,
+        as_of: datetime | None = None,
+        by_card: bool = False,
+        freshness: Freshness = FRESH,
     ) -> None:
         """Without a moment: the present, which lists find by its index cards."""
-        self.kind, self.caller, self.as_of = kind, caller, as_of
+        self.kind, self.caller, self.as_of, self.freshness = kind, caller, as_of, freshness
         self.card = CARD if by_card and as_of is None else None
         self._tables: dict[str, sa.FromClause] = {}
 
@@ -95,29 +103,25 @@ class View:
         """What identifies a row."""
         return (self.entry if self.card is None else self.card).c.id
 
+    @property
+    def subject(self) -> sa.FromClause:
+        """What entries are known by."""
+        return self.table(SUBJECT)
+
     def label_of(self, target: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """What an entry is, or was, called."""
-        return label_of(target) if self.as_of is None else _label_then(target, self.as_of)
-
-    def home(self) -> sa.ColumnElement[Any]:
-        """The entry that an identifier (`SUBJECT`) belongs, or belonged, to."""
-        current_one: sa.ColumnElement[Any] = SUBJECT.c.entry_id
-        if self.as_of is None:
-            return current_one
-        moved = DECISION.c.homes.has_key(sa.cast(SUBJECT.c.id, sa.Text))
-        first = (
-            sa.select(DECISION.c.other_id)
-            .where(*_merged_after(DECISION, self.as_of), moved)
-            .order_by(DECISION.c.id)
-            .limit(1)
-        )
-        return sa.func.coalesce(first.correlate(SUBJECT).scalar_subquery(), current_one)
+        return label_of(target, self.subject)
 
     def here(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Of the kind, not merged into another, and the caller may see it."""
         if self.card is not None:
             return self.card.c.kind == self.kind, self.visible(self.card)
-        return self.entry.c.kind == self.kind, current(self.entry), self.visible()
+        kind = sa.literal_column(f"'{self.kind}'", sa.Text)  # an index of some kinds serves it
+        return self.entry.c.kind == kind, current(self.entry), self.visible()
+
+    def sees(self, of: sa.FromClause) -> sa.ColumnElement[bool]:
+        """What the caller may see of entries of any kind."""
+        return visible(self.caller, of, granted=self.table(GRANTED))
 
     def visible(
         self, of: sa.FromClause | None = None, *, kind: Kind | None = None
@@ -128,49 +132,25 @@ class View:
         return visible(self.caller, seen, kind=kind or self.kind, granted=granted)
 
 
-def _merged_after(decision: sa.FromClause, moment: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return decision.c.op == "merge", decision.c.valid_from > moment
-
-
-def _label_then(target: Any, moment: datetime) -> sa.ColumnElement[Any]:
-    """What an entry was called: merges have moved identifiers since, and noted where from."""
-
-    def stayed(number: sa.ColumnElement[Any], within: sa.FromClause) -> sa.ColumnElement[bool]:
-        came = DECISION.alias("came")
-        arrived = sa.exists().where(
-            came.c.entry_id == target,
-            *_merged_after(came, moment),
-            came.c.homes.has_key(sa.cast(number, sa.Text)),
-        )
-        return ~arrived.correlate(target.table, within)
-
-    kept, called = SUBJECT.alias("kept"), SUBJECT.alias("label")
-    own = sa.select(sa.func.min(kept.c.id)).where(
-        kept.c.entry_id == target, stayed(kept.c.id, kept)
-    )
-    each = sa.func.jsonb_object_keys(DECISION.c.homes).table_valued("key").render_derived()
-    number = sa.cast(each.c.key, sa.BigInteger)
-    left = (
-        sa.select(sa.func.min(number))
-        .select_from(DECISION)
-        .join(each, sa.true())
-        .where(
-            DECISION.c.other_id == target, *_merged_after(DECISION, moment), stayed(number, each)
-        )
-    )
-    ways = (one.correlate(target.table).scalar_subquery() for one in (own, left))
-    first = sa.func.least(*ways)
-    return sa.select(called.c.value).where(called.c.id == first).scalar_subquery()
-
-
 def at(table: sa.Table, moment: datetime) -> sa.FromClause:
-    """The rows of a versioned table as they stood at a moment."""
+    """The rows of a versioned table as they stood at a moment.
+
+    The condition stands outside of the union: PostgreSQL then takes it apart, and finds by index,
+    in either table, what others join to it.
+    """
+    every, when = _every(table), sa.literal(moment, Timestamp)
+    names = [column.name for column in every.c if column.name not in PERIOD]
+    there = sa.select(*every.c[*names]).where(every.c.valid_from <= when, every.c.valid_to > when)
+    return there.subquery(f"{table.name}_{OF_MOMENT}")
+
+
+@cache
+def _every(table: sa.Table) -> sa.Subquery:
+    """All rows that a table ever had, each with its period; built once, for that takes a while."""
     past = table.metadata.tables[f"{table.name}{HISTORY}"]
-    when = sa.literal(moment, table.c.valid_from.type)
     names = [column.name for column in table.columns if column.name != "valid_from"]
-    standing = sa.select(*table.c[*names]).where(table.c.valid_from <= when)
-    replaced = sa.select(*past.c[*names]).where(past.c.valid_from <= when, past.c.valid_to > when)
-    return sa.union_all(standing, replaced).subquery(f"{table.name}_{OF_MOMENT}")
+    standing = sa.select(*table.c[*names, "valid_from"], FOR_EVER.label("valid_to"))
+    return sa.union_all(standing, sa.select(*past.c[*names, *PERIOD])).subquery("every")
 
 
 def visible(
@@ -212,12 +192,14 @@ def any_of(conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[boo
     return sa.or_(sa.false(), *conditions)
 
 
-def label_of(target: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def label_of(
+    target: sa.ColumnElement[Any], subject: sa.FromClause = SUBJECT
+) -> sa.ColumnElement[Any]:
     """What an entry is called: the identifier under which it was first heard of."""
     return (
-        sa.select(SUBJECT.c.value)
-        .where(SUBJECT.c.entry_id == target)
-        .order_by(SUBJECT.c.id)
+        sa.select(subject.c.value)
+        .where(subject.c.entry_id == target)
+        .order_by(subject.c.id)
         .limit(1)
         .scalar_subquery()
     )

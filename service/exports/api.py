@@ -15,7 +15,7 @@ from service.access.policy import Caller
 from service.catalog import below
 from service.catalog.detail import ModelNotFound
 from service.catalog.entries import PLURALS, WORDS, EntryNotFound
-from service.catalog.listings import LISTINGS, MODELS, Listing, Within
+from service.catalog.listings import LISTINGS, MODELS, Listing, Part
 from service.db import ReadSession
 from service.errors import problems
 from service.exports.answer import about, answer_export, check_dialect
@@ -42,14 +42,13 @@ def export_list(
     asked: ListExport,
     caller: Caller,
     suffix: str,
-    within: Callable[[Session], Within] | None = None,
+    part: Part | None = None,
     of: tuple[str, ...] = (),
 ) -> StreamingResponse:
     """Every row of a list, or of the part of it that stands below something."""
     form = read_form(suffix)
     check_dialect(asked, form)
-    part = None if within is None else within(session)
-    found = listing.select(session, asked, caller=caller, within=part)
+    found = listing.select(session, asked, caller=caller, part=part)
     now = begin(session)  # behind the select, which ends a transaction to look at a moment
     whole = part is None and asked.model_fields_set <= {"dialect", "sort", "as_of"}
     as_of = asked.as_of or now
@@ -100,9 +99,9 @@ def add_export_below_model(listing: Listing) -> None:
     def export_below_model(
         caller: Requester, namespace: str, name: str, form: Suffix, query: Any, session: ReadSession
     ) -> StreamingResponse:
-        within = partial(below.of_model, kind=listing.kind, model=(namespace, name), caller=caller)
+        part = partial(below.of_model, kind=listing.kind, model=(namespace, name), caller=caller)
         return export_list(
-            session, listing, asked=query, caller=caller, suffix=form, within=within,
+            session, listing, asked=query, caller=caller, suffix=form, part=part,
             of=(namespace, name),
         )  # fmt: skip
 
@@ -122,9 +121,9 @@ def add_export_of_models(kind: Kind) -> None:
     def export_models_of(
         caller: Requester, entry: str, form: Suffix, query: Any, session: ReadSession
     ) -> StreamingResponse:
-        within = partial(below.models_of, kind=kind, given=entry, caller=caller)
+        part = partial(below.models_of, kind=kind, given=entry, caller=caller)
         return export_list(
-            session, MODELS, asked=query, caller=caller, suffix=form, within=within,
+            session, MODELS, asked=query, caller=caller, suffix=form, part=part,
             of=(kind, entry),
         )  # fmt: skip
 

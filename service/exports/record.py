@@ -11,7 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from schemas.columns import Column
 from schemas.filters import filterable
 from schemas.identifiers import Kind
+from service.catalog.departed import departed
 from service.catalog.listings import Listing, Selection
+from service.catalog.stale import every_unseen, stale_statements, unseen_since
 from service.catalog.typed import link_facts, reference_columns
 from service.catalog.view import SUBJECT, View, bears_name
 from service.exports.cells import cell
@@ -223,9 +225,33 @@ def _conflicts(record: _Record) -> Text:
     return sa.case((none, EMPTY), else_=record.cells.items(fields))
 
 
+def _stale(record: _Record) -> Text:
+    """Mostly nothing, and then it costs nothing."""
+    if not record.view.freshness.stale:
+        return EMPTY
+    said = stale_statements(record.view)
+    names = item(said.selected_columns.source).label("item")
+    return record.cells.together(said.with_only_columns(names).distinct())
+
+
+def _unseen(record: _Record) -> Text:
+    if not record.view.freshness.unseen:
+        return EMPTY
+    if record.whole or record.view.as_of is not None:
+        table = every_unseen(record.view).subquery("missed")
+        record.beside.append((table, table.c.of == record.entry.c.id))
+        return sa.func.coalesce(moment(table.c.unseen_since), EMPTY)
+    return sa.func.coalesce(moment(unseen_since(record.view)), EMPTY)
+
+
 def _uuid(name: str, record: _Record) -> Text:
     value = record.row[name]
     return sa.case((value.is_not(None), as_text(value)), else_=NOT_STATED)
+
+
+def _departed(record: _Record) -> Text:
+    left = departed(record.view, record.typed)
+    return sa.case((left.is_not(None), flag(left)), else_=NOT_STATED)
 
 
 BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
@@ -239,8 +265,11 @@ BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
     ),
     "sources": _sources,
     "conflicts": _conflicts,
+    "departed": _departed,
     "stub": lambda record: flag(record.entry.c.stub),
     "first_seen_at": lambda record: moment(record.entry.c.first_seen_at),
     "last_changed_at": lambda record: moment(record.entry.c.last_changed_at),
     "gone_since": lambda record: sa.func.coalesce(moment(record.entry.c.gone_since), EMPTY),
+    "stale": _stale,
+    "unseen_since": _unseen,
 }

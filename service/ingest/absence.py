@@ -1,7 +1,7 @@
 """What a source no longer shows: asked for by name and not there, or missing from its listings."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,14 +43,21 @@ def is_gone(stated: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.exists().where(same_key(absent, stated), absent.c.gone_since.is_not(None))
 
 
-def revive(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    """What is stated again after it was missed, or said to be gone, is back; answers subjects."""
+def revive(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[int, datetime | None]:
+    """What is stated again after it was missed, or said to be gone, is back.
+
+    Answers its subjects, with since when they were not seen; None for those that were gone.
+    """
     if not rows:
-        return set()
+        return {}
     given = _keys(rows)
     shown = sa.and_(same_key(sighting, given), sighting.c.effective_at >= absence.c.unseen_since)
     back = sa.delete(absence).where(same_key(absence, given), shown)
-    return set(session.execute(back.returning(absence.c.subject_id)).scalars())
+    missed_only = sa.case((absence.c.gone_since.is_(None), absence.c.unseen_since))
+    return {
+        row.subject_id: row.since
+        for row in session.execute(back.returning(absence.c.subject_id, missed_only.label("since")))
+    }
 
 
 def keep_below_gone(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
@@ -20,11 +21,12 @@ from schemas.harvest import (
 from schemas.observation import Receipt, SightingBatch, Wanted
 from schemas.strict import Closed
 from service.access.policy import Caller
-from service.db import Store
-from service.errors import ForeignSource, Invalid, TooLarge, problems
+from service.db import Database, Store
+from service.errors import CatalogError, ForeignSource, Invalid, TooLarge, problems
 from service.ingest import close, harvests, sightings
 from service.ingest.dryrun import record_harvested
 from service.ingest.ingest import push_batch
+from service.ingest.retry import retry_of_scope
 from service.ingest.sources import SourceFacts, get_source
 from service.invalid import field_problems, invalid
 from service.ledger.change import Cause
@@ -38,6 +40,7 @@ from service.routing import (
     policy,
 )
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/api/v1", tags=["ingest"], route_class=CatalogRoute)
 Read = TypeVar("Read", bound=BaseModel)
 Done = TypeVar("Done")
@@ -68,10 +71,14 @@ def open_harvest(
     asked: OpenHarvest,
     query: Annotated[DryRun, Query()],
     store: Store,
+    trace: Trace,
 ) -> HarvestOpened:
     """Begin a harvest of one scope under the client's id."""
     begin = partial(harvests.open_harvest, asked=asked, dry_run=query.dry_run)
-    return for_source(store, caller, begin, named=source)
+    opened = for_source(store, caller, begin, named=source)
+    if not query.dry_run:
+        _retry_older(store, caller, asked.harvest, trace=trace)
+    return opened
 
 
 @router.post("/harvests/{harvest}/sightings", responses=OVER)
@@ -140,6 +147,15 @@ def push_observations(
     documents, cause = read_documents(body), cause_of(caller, trace)
     push = partial(push_batch, documents=documents, cause=cause)
     return for_source(store, caller, push, named=source)
+
+
+def _retry_older(store: Database, caller: Caller, harvest: UUID, *, trace: str) -> None:
+    """What an older harvester had refused is tried again; if that fails, the harvest goes on."""
+    cause = cause_of(caller, trace, harvest)
+    try:
+        for_source(store, caller, partial(retry_of_scope, opened=harvest, cause=cause))
+    except CatalogError as error:
+        log.warning("not_retried", code=error.code(), facts=error.facts)
 
 
 def own_source(session: Session, caller: Caller, named: str | None = None) -> SourceFacts:

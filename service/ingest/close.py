@@ -102,6 +102,7 @@ def _report(
         held_back=unseen.held_back,
         conflicts=found["conflicts"] + written.conflicts,
         refused=found["refused"],
+        ahead=found["ahead"],
         skipped=tuple(_masked(one) for one in asked.skipped),
         counts=asked.counts,
         plan=planned,

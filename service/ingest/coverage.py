@@ -5,17 +5,18 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas.operations import CoverageQuery, CoverageRow
-from schemas.sources import SourceKind
+from schemas.harvest import Outcome
+from schemas.operations import CoverageFilters, CoverageRow
 from service.access.policy import Caller
 from service.catalog.keyset import Keyset
+from service.catalog.lateness import PUSHED
 from service.catalog.sorting import Key
 from service.ingest.declare import standing
 from service.ingest.listing import EXPIRED, OUTCOME, harvest
-from service.ingest.tables import ScopeRow, SourceRow
+from service.ingest.tables import QuarantineRow, ScopeRow, SourceRow
 
-scope, source = (table.__table__ for table in (ScopeRow, SourceRow))
-PUSHED: Final = (SourceKind.CI.value, SourceKind.PERSON.value)  # nobody reads these by himself
+quarantine, scope, source = (table.__table__ for table in (QuarantineRow, ScopeRow, SourceRow))
+REPORTED: Final = ("seen", "unseen", "held_back", "refused", "ahead")
 BY_NAME: Final = (
     Key(source.c.name.collate("C")), Key(sa.func.coalesce(scope.c.name, "").collate("C")),
 )  # fmt: skip
@@ -34,7 +35,7 @@ def visible_sources(caller: Caller) -> sa.ColumnElement[bool]:
     return namespace_of_scope().in_(sorted(caller.namespaces))
 
 
-def coverage(asked: CoverageQuery, *, caller: Caller) -> Keyset:
+def coverage(asked: CoverageFilters, *, caller: Caller) -> Keyset:
     """Every scope that the caller may know of, and sources that have none yet."""
     query = select_coverage(caller)
     if asked.source is not None:
@@ -47,7 +48,7 @@ def coverage(asked: CoverageQuery, *, caller: Caller) -> Keyset:
 def select_coverage(caller: Caller) -> sa.Select[Any]:
     """Scopes with their last complete harvest and what their last report says."""
     last, due, _ = standing()
-    ended, reported = _ended(), _reported()
+    ended, reported, waiting = _ended(), _reported(), _waiting()
     age = sa.extract("epoch", sa.func.now() - _last())
     return (
         sa.select(
@@ -65,11 +66,13 @@ def select_coverage(caller: Caller) -> sa.Select[Any]:
             ended.c.closed_at.label("last_closed_at"),
             reported.c.report,
             reported.c.skipped,
+            *waiting.c["held_back_open", "refused_open", "pushed_refused_open"],
         )
         .select_from(source)
         .outerjoin(scope, scope.c.source_id == source.c.id)
         .outerjoin(ended, sa.true())
         .outerjoin(reported, sa.true())
+        .join(waiting, sa.true())
         .where(visible_sources(caller))
         .order_by(*(key.ordered for key in BY_NAME))
     )
@@ -78,8 +81,12 @@ def select_coverage(caller: Caller) -> sa.Select[Any]:
 def coverage_row(row: sa.RowMapping) -> CoverageRow:
     """A scope as readers see it."""
     report = row["report"] or {}
-    counts = {name: report.get(name, 0) for name in ("seen", "unseen", "held_back", "refused")}
-    said = {"left_out": report.get("counts", {}), "skipped": row["skipped"] or {}}
+    counts = {name: report.get(name, 0) for name in REPORTED}
+    said = {
+        "left_out": report.get("counts", {}),
+        "skipped": row["skipped"] or {},
+        "error": report.get("error") if row["last_outcome"] == Outcome.FAILED else None,
+    }
     beside = CoverageRow.model_fields.keys() - counts.keys() - said.keys()
     return CoverageRow.model_validate({name: row[name] for name in beside} | counts | said)
 
@@ -126,4 +133,22 @@ def _reported() -> sa.FromClause:
         .order_by(harvest.c.opened_at.desc())
         .limit(1)
         .lateral("reported")
+    )
+
+
+def _waiting() -> sa.FromClause:
+    """What of a scope, and of pushes to its source, waits in quarantine."""
+    here = harvest.c.scope_id == scope.c.id
+    held = quarantine.c.what == "held_back"
+    return (
+        sa.select(
+            sa.func.count().filter(here, held).label("held_back_open"),
+            sa.func.count().filter(here, ~held).label("refused_open"),
+            sa.func.count().filter(quarantine.c.harvest_id.is_(None)).label("pushed_refused_open"),
+        )
+        .select_from(quarantine)
+        .outerjoin(harvest, harvest.c.id == quarantine.c.harvest_id)
+        .where(quarantine.c.source_id == source.c.id, quarantine.c.resolved_at.is_(None))
+        .correlate(source, scope)
+        .lateral("waiting")
     )

@@ -1,6 +1,6 @@
 """Records what was decided about identity, once, each decision with its ledger row."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlmodel import Session
 from schemas.identifiers import Identifier, Kind
 from schemas.strict import instant_text
 from service.ingest.batch import Item
+from service.ingest.contest import new_contests
 from service.ingest.placed import Meeting
 from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts
@@ -26,6 +27,7 @@ COLUMNS = {
     "homes": JSONB(),
     "evidence": JSONB(),
     "source_id": sa.BigInteger(),
+    "reason": sa.Text(),
     "change_id": sa.BigInteger(),
 }
 sighting = SightingRow.__table__
@@ -58,10 +60,26 @@ def record_decisions(
         *(_met(placement, "proposed", meeting=meeting, homes={}) for meeting in placement.proposed),
         *_replacements(session, placement, subjects=subjects),
         *_numberings(placement, sources),
+        *_claims(placement),
     ]
     if not decided:
         return
-    ids = record_changes(session, [_change(one, placement, actor=actor) for one in decided])
+    changes = [_change(one, placement, actor=actor) for one in decided]
+    store_decisions(session, decided, changes=changes, source=placement.source.id)
+
+
+def store_decisions(
+    session: Session,
+    decided: Sequence[Decided],
+    *,
+    changes: Sequence[Change],
+    source: int | None = None,
+    reason: str | None = None,
+) -> None:
+    """Store decisions, each with its ledger row; of a person with the reason that was given."""
+    if not decided:
+        return
+    ids = record_changes(session, changes)
     rows = [
         {
             "op": one.op,
@@ -69,7 +87,8 @@ def record_decisions(
             "other_id": one.other,
             "homes": one.homes,
             "evidence": one.evidence,
-            "source_id": placement.source.id,
+            "source_id": source,
+            "reason": reason,
             "change_id": change,
         }
         for one, change in zip(decided, ids, strict=True)
@@ -109,7 +128,9 @@ def _met(placement: Placement, op: str, *, meeting: Meeting, homes: Mapping[str,
     kind = placement.placed(placement.final(stays)).kind
     said = meeting.because
     same_as = [claim.model_dump(mode="json") for claim in said.claims]
-    evidence = _evidence(placement, said) | {"same_as": same_as}
+    named = {side: placement.placed(one).natural_key for side, one in
+             (("stays", meeting.stays), ("joins", meeting.joins))}  # fmt: skip
+    evidence = _evidence(placement, said) | {"same_as": same_as, "named": named}
     return Decided(op, kind, stays, joins, homes, evidence)
 
 
@@ -152,7 +173,17 @@ def _last(session: Session, subjects: Iterable[int]) -> dict[int, list[dict[str,
     return last
 
 
+def _claims(placement: Placement) -> Iterator[Decided]:
+    """What was refused because something else holds it: listed once, for a person to decide."""
+    for one in new_contests(placement.contests, known=placement.claimed):
+        said, holder = one.because, placement.final(one.holder)
+        evidence = _evidence(placement, said) | {"claim": one.what}
+        yield Decided("claim", said.subject.kind, holder, evidence=evidence, new=str(said.subject))
+
+
 def _numberings(placement: Placement, sources: Mapping[int, SourceFacts]) -> Iterator[Decided]:
     for entry, source in sorted(placement.numbered.items()):
         name = sources[source].name
-        yield Decided("numbering", Kind.MODEL, entry, evidence={"source": name}, new=name)
+        evidence = {"source": name, "merged": True} if entry in placement.overtaken else {}
+        yield Decided("numbering", Kind.MODEL, entry, evidence={"source": name} | evidence,
+                      new=name)  # fmt: skip

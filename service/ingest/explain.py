@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session
 
-from schemas.identifiers import NATURAL, Identifier, Kind, decode_segment, source_of, workspace_of
-from schemas.operations import (
-    CoverageRow,
+from schemas.explain import (
     ExplainedDecision,
     ExplainedEntry,
     ExplainedRefusal,
@@ -20,13 +18,18 @@ from schemas.operations import (
     ExplainQuery,
     Explanation,
 )
+from schemas.identifiers import NATURAL, Identifier, Kind, decode_segment, source_of, workspace_of
+from schemas.operations import CoverageRow
 from service.access.policy import Caller
 from service.catalog.entries import entry_address
 from service.catalog.select import entry, one_snapshot, subject, visible
 from service.catalog.view import label_of
+from service.history import HISTORY
 from service.ingest import tables
 from service.ingest.coverage import coverage_row, select_coverage
+from service.ingest.explain_source import explain_source
 from service.ingest.meant import Meant, read_meant
+from service.ingest.obstacles import passed_over, plans_for
 from service.ingest.record import sighted_at
 from service.ingest.sources import DEFAULT_WORKSPACE
 from service.ingest.verdict import Evidence, decide
@@ -46,6 +49,8 @@ absence, decision, observation, quarantine, scope, sighting, source = (
 
 def explain(session: Session, asked: ExplainQuery, *, caller: Caller) -> Explanation:
     """Seen by whom and when, refused, left out, merged, replaced, gone, or never there."""
+    if asked.source is not None and asked.model_dump(exclude_none=True).keys() == {"source"}:
+        return explain_source(session, asked.source, caller=caller)
     meant = read_meant(asked)
     one_snapshot(session)
     entries = _entries(session, meant, caller=caller)
@@ -55,6 +60,11 @@ def explain(session: Session, asked: ExplainQuery, *, caller: Caller) -> Explana
         entries=entries,
         sightings=_sightings(session, ids),
         refusals=_refusals(session, meant.identifiers, ids=ids, caller=caller),
+        decisions=_decisions(session, ids),
+        held_back=plans_for(session, ids) if ids else (),
+        skipped=passed_over(session, speaking["id"], identifiers=meant.identifiers)
+        if speaking
+        else (),
         rules=tuple(_rules(speaking, meant.identifiers)),
         coverage=_coverage(session, speaking, identifiers=meant.identifiers, caller=caller),
         bound=any(source_of(one) for one in meant.identifiers),
@@ -68,7 +78,9 @@ def explain(session: Session, asked: ExplainQuery, *, caller: Caller) -> Explana
         entries=entries,
         sightings=found.sightings,
         refusals=found.refusals,
-        decisions=_decisions(session, ids),
+        held_back=found.held_back,
+        skipped=found.skipped,
+        decisions=found.decisions,
         filtered_by=found.rules,
         coverage=found.coverage,
     )
@@ -76,7 +88,8 @@ def explain(session: Session, asked: ExplainQuery, *, caller: Caller) -> Explana
 
 def _entries(session: Session, meant: Meant, *, caller: Caller) -> tuple[ExplainedEntry, ...]:
     """What is meant, what it was merged into, and what it replaced."""
-    named: list[Any] = [sa.select(subject.c.entry_id).where(_is_one_of(meant.identifiers))]
+    asked = _is_one_of(meant.identifiers)
+    named: list[Any] = [sa.select(subject.c.entry_id).where(asked), _merged_away(asked)]
     named += [
         sa.select(entry.c.id).where(entry.c.kind == one.kind, entry.c.natural_key == one.value)
         for one in meant.identifiers
@@ -96,6 +109,17 @@ def _entries(session: Session, meant: Meant, *, caller: Caller) -> tuple[Explain
         .limit(MOST)
     )
     return tuple(_entry(row) for row in session.execute(query).mappings())
+
+
+def _merged_away(asked: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Where these identifiers stood, and what stands there no more."""
+    past = subject.metadata.tables[f"{subject.name}{HISTORY}"]
+    return (
+        sa.select(past.c.entry_id)
+        .join_from(subject, past, past.c.id == subject.c.id)
+        .join(entry, entry.c.id == past.c.entry_id)
+        .where(asked, entry.c.merged_into == subject.c.entry_id)
+    )
 
 
 def _entry(row: sa.RowMapping) -> ExplainedEntry:
@@ -249,7 +273,7 @@ def _decisions(session: Session, ids: Sequence[UUID]) -> tuple[ExplainedDecision
     query = (
         sa.select(
             decision.c.op, decision.c.entry_id.label("entry"), decision.c.other_id.label("other"),
-            decision.c.valid_from.label("decided_at"),
+            decision.c.valid_from.label("decided_at"), *decision.c["lifted_at", "reason"],
             decision.c.evidence.op("-", return_type=JSONB)("last").label("evidence"),
         )
         .where(

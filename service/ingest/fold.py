@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -12,12 +13,13 @@ from schemas.facts import merge_rules
 from schemas.identifiers import SCHEMES, Identifier, Kind, natural_name
 from schemas.strict import instant_text
 from service.catalog.desired import Standing
+from service.catalog.pinned import RANK, Pinned, read_pins
 from service.catalog.tables import Entry, SubjectRow
 from service.db import Timestamp
 from service.ingest.absence import is_gone
 from service.ingest.lock import lock_others
 from service.ingest.record import sighted_at
-from service.ingest.sources import SourceFacts
+from service.ingest.sources import SourceFacts, list_sources
 from service.ingest.tables import (
     AbsenceRow,
     HarvestRow,
@@ -27,7 +29,7 @@ from service.ingest.tables import (
     SeenRow,
     SightingRow,
 )
-from service.reconcile import Folded, Statement, reconcile
+from service.reconcile import Folded, Precedence, Statement, reconcile
 from service.recordset import among
 
 entry, subject, sighting, observation, absence, scope, decision, harvest, seen = (
@@ -64,6 +66,9 @@ class Reconciled(NamedTuple):
     fields: Mapping[str, Folded]
     gone_since: datetime | None
     namespaces: frozenset[str]  # of the statements: for kinds without a namespace of their own
+    pins: tuple[Pinned, ...] = ()  # they follow what sources say in `statements`
+    pinned: tuple[Statement, ...] = ()  # what they say, one each
+    beneath: Mapping[str, Folded] = MappingProxyType({})  # what the fields would be without pins
 
     @property
     def stated_name(self) -> str | None:
@@ -76,19 +81,22 @@ class Reconciled(NamedTuple):
         return None
 
 
-def fold_entries(
-    session: Session, entries: Iterable[UUID], *, sources: Mapping[int, SourceFacts]
-) -> list[Reconciled]:
-    """Fold each entry from its current statements, in id order.
+def fold_entries(session: Session, entries: Iterable[UUID]) -> list[Reconciled]:
+    """Fold each entry from its current statements and pins, in id order.
 
     It is locked before it is read; the caller locked in time all that it knew of. Raises `Moved`.
+    Precedence is read after that, too: who changed it folds again, and waits for these locks.
     """
     wanted = sorted(set(entries))
     standing = lock_others(session, wanted, read=Standing._fields)
+    sources, pins = list_sources(session), read_pins(session, wanted)
     said: dict[UUID, list[Said]] = {}
     for row in session.execute(_select_said(wanted)):
         said.setdefault(row.entry_id, []).append(Said(*row))
-    return [_fold(Standing._make(row), said.get(row.id, []), sources=sources) for row in standing]
+    return [
+        _fold(Standing._make(row), said.get(row.id, []), pins=pins.get(row.id, ()), sources=sources)
+        for row in standing
+    ]
 
 
 def _select_said(entries: Sequence[UUID]) -> sa.CompoundSelect[Any]:
@@ -158,7 +166,11 @@ def _select_left(entries: Sequence[UUID]) -> sa.Select[Any]:
 
 
 def _fold(
-    standing: Standing, said: Sequence[Said], *, sources: Mapping[int, SourceFacts]
+    standing: Standing,
+    said: Sequence[Said],
+    *,
+    pins: Sequence[Pinned],
+    sources: Mapping[int, SourceFacts],
 ) -> Reconciled:
     """Live statements count; when the entry is retired, the last facts stay."""
     kind = Kind(standing.kind)
@@ -172,12 +184,12 @@ def _fold(
             key=lambda one: (sources[one.source].name, one.scheme, one.value, one.digest),
         )
     )
-    ranks = {source.name: source for source in sources.values()}
-    fields = reconcile(
-        [_statement(kind, one, source=sources[one.source].name) for one in speaking],
-        merge_rules(kind),
-        precedence=lambda source, field: ranks[source].rank(field),
-    )
+    stated = [_statement(kind, one, source=sources[one.source].name) for one in speaking]
+    rules, precedence = merge_rules(kind), _precedence(sources)
+    fields = beneath = reconcile(stated, rules, precedence=precedence)
+    pinned = tuple(pin.statement() for pin in pins)
+    if pinned:
+        fields = reconcile([*stated, *pinned], rules, precedence=precedence)
     return Reconciled(
         standing,
         speaking,
@@ -189,7 +201,15 @@ def _fold(
             )
             for one in speaking
         ),
+        tuple(pins),
+        pinned,
+        beneath,
     )
+
+
+def _precedence(sources: Mapping[int, SourceFacts]) -> Precedence:
+    ranks = {source.name: source for source in sources.values()}
+    return lambda source, field: ranks[source].rank(field) if source in ranks else RANK
 
 
 def _statement(kind: Kind, one: Said, *, source: str) -> Statement:
@@ -206,7 +226,7 @@ def _statement(kind: Kind, one: Said, *, source: str) -> Statement:
 
 def statements_of(reconciled: Reconciled, sources: Mapping[int, SourceFacts]) -> list[Any]:
     """The statements as `statements` holds them; provenance points into this list."""
-    return [
+    said = [
         {
             "source": sources[one.source].name,
             "subject": f"{one.scheme}:{one.value}",
@@ -215,6 +235,7 @@ def statements_of(reconciled: Reconciled, sources: Mapping[int, SourceFacts]) ->
         }
         for one in reconciled.said
     ]
+    return said + [pin.shown() for pin in reconciled.pins]
 
 
 def refold_by_time(scope_id: int) -> sa.Select[Any]:

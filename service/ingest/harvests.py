@@ -67,6 +67,7 @@ class OpenedHarvest(NamedTuple):
     dry_run: bool
     opened_at: datetime
     full_opened_at: datetime | None
+    harvester_version: str
 
 
 def open_harvest(
@@ -143,6 +144,7 @@ def as_opened(found: Any, source: SourceFacts) -> OpenedHarvest:
         found["dry_run"],
         found["opened_at"],
         found["full_opened_at"],
+        found["harvester_version"],
     )
 
 

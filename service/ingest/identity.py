@@ -44,20 +44,14 @@ def write_identity(
     gone = {item.subject for item in items if item.observation.gone}
     _lock_entries(session, placement, gone=gone)
     _check_unmoved(session, placement, subjects=subjects)
-    homes = _homes(session, placement)
+    homes = homes_of(session, (meeting.joins for meeting in placement.merges))
     _retire_replaced(session, placement)
     _write_entries(session, placement)
     record_decisions(
         session, placement, homes=homes, subjects=subjects, sources=sources, actor=actor
     )
-    moved = {subject: placement.final(home) for subject, home in homes.items()}
-    moved |= {
-        subjects[identifier]: placed[identifier]
-        for identifier, known in placement.known.items()
-        if known.subject_id is not None and placed.get(identifier, known.home) != known.home
-    }
-    _move_subjects(session, moved)
-    _merge(session, placement)
+    move_subjects(session, _moves(placement, homes=homes, placed=placed, subjects=subjects))
+    merge_entries(session, {m.joins: placement.final(m.joins) for m in placement.merges})
     return subjects
 
 
@@ -69,11 +63,12 @@ def _write_subjects(
     missing = sorted(placed.keys() - known.keys(), key=lambda i: (i.kind, i.scheme, i.value))
     if missing:
         given = recordset(
-            [{**as_key(i), "entry_id": placed[i]} for i in missing], **KEY, entry_id=sa.Uuid()
-        )
+            [as_key(i) | {"entry_id": placed[i], "home_id": _bound(placement, i)} for i in missing],
+            **KEY, entry_id=sa.Uuid(), home_id=sa.Uuid(),
+        )  # fmt: skip
         statement = (
             insert(subject_table)
-            .from_select([*KEY, "entry_id"], sa.select(given))
+            .from_select([*KEY, "entry_id", "home_id"], sa.select(given))
             .on_conflict_do_nothing()
             .returning(subject_table.c.id, *(subject_table.c[name] for name in KEY))
         )
@@ -82,6 +77,12 @@ def _write_subjects(
         if not known.keys() >= set(missing):
             raise Moved
     return known
+
+
+def _bound(placement: Placement, identifier: Identifier) -> UUID | None:
+    """The home of a new identifier, where it is another one than its entry."""
+    home = placement.homes.get(identifier)
+    return home if home != placement.entry(identifier) else None
 
 
 def left(placement: Placement) -> set[UUID]:
@@ -128,11 +129,15 @@ def _lock_entries(session: Session, placement: Placement, *, gone: Iterable[Iden
 def _check_unmoved(
     session: Session, placement: Placement, *, subjects: Mapping[Identifier, int]
 ) -> None:
-    """Between reading and locking, a merge may have moved a subject."""
+    """Between reading and locking, a merge, or its undoing, may have moved a subject.
+
+    Also that of a parent, from which a version takes its name.
+    """
+    placed = placement.entry_of.keys() | placement.parents
     expected = {
         subjects[identifier]: known.home
         for identifier, known in placement.known.items()
-        if identifier in placement.entry_of and known.subject_id is not None
+        if identifier in placed and known.subject_id is not None
     }
     if not expected:
         return
@@ -145,9 +150,9 @@ def _check_unmoved(
         raise Moved
 
 
-def _homes(session: Session, placement: Placement) -> dict[int, UUID]:
-    """Where the subjects of joining entries are at home, so that un-merging restores them."""
-    joining = {meeting.joins for meeting in placement.merges}
+def homes_of(session: Session, entries: Iterable[UUID]) -> dict[int, UUID]:
+    """Where the subjects of joining entries stand, so that un-merging restores them."""
+    joining = set(entries)
     if not joining:
         return {}
     rows = session.execute(
@@ -187,16 +192,17 @@ def _write_entries(session: Session, placement: Placement) -> None:
             }
             for entry in sorted(placement.begun.values(), key=_by_name)  # one order for all
         ]
-        _insert_entries(session, rows)
+        insert_entries(session, rows)
     if numbered:
-        _number_entries(session, numbered)
+        number_entries(session, numbered)
 
 
 def _by_name(entry: Placed) -> tuple[str, str, UUID]:
     return entry.kind, entry.natural_key or "", entry.id
 
 
-def _insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
+def insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
+    """Begin entries. Raises `Moved` when one's natural key is taken."""
     given = recordset(
         rows, id=sa.Uuid(), kind=sa.Text(), namespace=sa.Text(), natural_key=sa.Text(),
         numbered_by=sa.Integer(), stub=sa.Boolean(),
@@ -213,8 +219,9 @@ def _insert_entries(session: Session, rows: Sequence[Mapping[str, object]]) -> N
         raise Moved  # somebody took the natural key
 
 
-def _number_entries(session: Session, numbered: Mapping[UUID, int]) -> None:
-    rows = [{"id": entry, "source": source} for entry, source in sorted(numbered.items())]
+def number_entries(session: Session, numbered: Mapping[UUID, int | None]) -> None:
+    """Let a source's version numbers stand bare below each model."""
+    rows = [{"id": entry, "source": numbered[entry]} for entry in sorted(numbered)]
     given = recordset(rows, id=sa.Uuid(), source=sa.Integer())
     session.execute(
         sa.update(entry_table)
@@ -223,23 +230,45 @@ def _number_entries(session: Session, numbered: Mapping[UUID, int]) -> None:
     )
 
 
-def _move_subjects(session: Session, moved: Mapping[int, UUID]) -> None:
+def _moves(
+    placement: Placement,
+    *,
+    homes: Mapping[int, UUID],
+    placed: Mapping[Identifier, UUID],
+    subjects: Mapping[Identifier, int],
+) -> dict[int, tuple[UUID, bool]]:
+    """Where subjects go, and whether they go there with their entry: then they keep their home."""
+    moved = {subject: (placement.final(home), True) for subject, home in homes.items()}
+    for identifier, known in placement.known.items():
+        goes = placed.get(identifier, known.home)
+        if known.subject_id is not None and goes is not None and goes != known.home:
+            merged = known.home is not None and placement.final(known.home) == goes
+            moved[subjects[identifier]] = goes, merged
+    return moved
+
+
+def move_subjects(session: Session, moved: Mapping[int, tuple[UUID, bool]]) -> None:
+    """Give subjects their entry; those that go there with theirs keep their home."""
     if not moved:
         return
-    rows = [{"id": subject, "entry_id": entry} for subject, entry in sorted(moved.items())]
-    given = recordset(rows, id=sa.BigInteger(), entry_id=sa.Uuid())
+    rows = [
+        {"id": subject, "entry_id": entry, "merged": merged}
+        for subject, (entry, merged) in sorted(moved.items())
+    ]
+    given = recordset(rows, id=sa.BigInteger(), entry_id=sa.Uuid(), merged=sa.Boolean())
+    kept = sa.func.coalesce(subject_table.c.home_id, subject_table.c.entry_id)
     session.execute(
         sa.update(subject_table)
         .where(subject_table.c.id == given.c.id)
-        .values(entry_id=given.c.entry_id)
+        .values(entry_id=given.c.entry_id, home_id=sa.case((given.c.merged, kept)))
     )
 
 
-def _merge(session: Session, placement: Placement) -> None:
+def merge_entries(session: Session, pairs: Mapping[UUID, UUID]) -> None:
     """The younger entry points to the older one, and so does all that had merged into it."""
-    if not placement.merges:
+    if not pairs:
         return
-    rows = [{"joins": m.joins, "stays": placement.final(m.joins)} for m in placement.merges]
+    rows = [{"joins": joins, "stays": pairs[joins]} for joins in sorted(pairs)]
     given = recordset(rows, joins=sa.Uuid(), stays=sa.Uuid())
     joining = sa.or_(entry_table.c.id == given.c.joins, entry_table.c.merged_into == given.c.joins)
     session.execute(sa.update(entry_table).where(joining).values(merged_into=given.c.stays))

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
 from schemas.identifiers import Identifier
-from schemas.observation import Receipt
+from schemas.observation import Receipt, Refusal
 from service.catalog.tables import SubjectRow
 from service.catalog.write import Outcome
 from service.errors import Conflict
@@ -19,6 +19,7 @@ from service.ingest.batch import Item, read_batch
 from service.ingest.follow import referring
 from service.ingest.harvests import OpenedHarvest, SourceDisabled, harvest
 from service.ingest.identity import write_identity
+from service.ingest.missed import tell_seen
 from service.ingest.place import place
 from service.ingest.project import project
 from service.ingest.record import as_rows, record_stated
@@ -55,11 +56,13 @@ def record_batch(
     source: SourceFacts,
     cause: Cause,
     opened: OpenedHarvest | None = None,
+    again: bool = False,
 ) -> Recorded:
     """Record every readable observation of a batch; refuse the others one by one.
 
     Costs a constant number of statements, whatever the size. Never commits: what the receipt
-    counts is stored once the caller's transaction is.
+    counts is stored once the caller's transaction is. `again`: these stand in quarantine, and
+    whoever tries them again sees to that.
     """
     items, refusals = read_batch(documents, source)
     sources = list_sources(session)
@@ -69,25 +72,22 @@ def record_batch(
     subjects = write_identity(session, placement, items=items, sources=sources, actor=cause.actor)
     said = [item for item in items if not item.observation.gone]
     rows = as_rows(said, subjects, source=source, harvest=opened.id if opened else None)
-    moved = record_stated(session, rows)
+    moved, ahead = record_stated(session, rows)
     touched = identity.touched(placement, (i for i in said if subjects[i.subject] in moved))
-    altered = absence.revive(session, rows) | absence.keep_below_gone(session, rows)
+    altered = _shown_again(session, rows, cause=cause) | absence.keep_below_gone(session, rows)
     altered |= _gone(session, items, subjects=subjects, source=source, opened=opened)
     touched |= entries_of(session, altered)
     if opened is not None:
         _mark_seen(session, opened, subjects={row["subject_id"]: None for row in rows})
-        shown = [refused.subject for refused in refusals if refused.subject]
-        mark_known_seen(session, opened, identifiers=shown)  # the source has it, whatever it says
-    quarantine.settle(session, source, items=said)
-    quarantine.keep(session, source, refusals=refusals, documents=documents, harvest=cause.harvest)
+        _mark_refused(session, opened, refusals=refusals)
+    if not again:
+        quarantine.settle(session, source, items=said)
+        quarantine.keep(session, source, refusals=refusals, documents=documents, opened=opened)
     touched |= referring(session, identity.left(placement))
     outcome = project(session, touched, sources=sources, cause=cause)
     stored = sum(subjects.get(i.subject) in moved or i.observation.gone for i in items)
-    receipt = Receipt(
-        recorded=stored,
-        unchanged=len(items) - stored,
-        refused=tuple(sorted(refusals, key=lambda refusal: refusal.index)),
-    )
+    refused = tuple(sorted(refusals, key=lambda refusal: refusal.index))
+    receipt = Receipt(recorded=stored, unchanged=len(items) - stored, refused=refused, ahead=ahead)
     named = {e: item.subject for item in items if (e := placement.entry(item.subject))}
     recorded = Recorded(receipt, outcome, named)
     if opened is not None:
@@ -172,6 +172,19 @@ def entries_of(session: Session, subjects: Iterable[int]) -> set[UUID]:
     return set(rows.scalars())
 
 
+def _shown_again(session: Session, rows: Sequence[Mapping[str, Any]], *, cause: Cause) -> set[int]:
+    """What was missed or gone, and is stated again; the ledger tells of what was missed."""
+    back = absence.revive(session, rows)
+    tell_seen(session, {one: since for one, since in back.items() if since}, cause=cause)
+    return set(back)
+
+
+def _mark_refused(session: Session, opened: OpenedHarvest, *, refusals: Iterable[Refusal]) -> None:
+    """The source has it, whatever it says."""
+    shown = [refused.subject for refused in refusals if refused.subject]
+    mark_known_seen(session, opened, identifiers=shown)
+
+
 def _mark_seen(
     session: Session, opened: OpenedHarvest, *, subjects: Mapping[int, int | None]
 ) -> None:
@@ -227,5 +240,6 @@ def count_batch(session: Session, opened: OpenedHarvest, *, recorded: Recorded) 
             unchanged=harvest.c.unchanged + receipt.unchanged,
             conflicts=harvest.c.conflicts + outcome.conflicts,
             refused=harvest.c.refused + len(receipt.refused),
+            ahead=harvest.c.ahead + receipt.ahead,
         )
     )

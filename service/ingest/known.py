@@ -1,6 +1,7 @@
 """Looks up identifiers: natural names by the entry that bears them, all others by subject."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -8,9 +9,8 @@ from sqlmodel import Session
 
 from schemas.identifiers import NATURAL, Identifier, Kind, natural_name
 from service.catalog.tables import Entry, SubjectRow
-from service.catalog.typed import TYPED
 from service.ingest.batch import Item, keeps_alive
-from service.ingest.placed import REGISTRIES, Alive, Known, Placed
+from service.ingest.placed import Alive, Known, Placed
 from service.ingest.record import KEY as STATED_KEY
 from service.ingest.record import sighted_at
 from service.ingest.resolve import Placement
@@ -23,6 +23,7 @@ from service.ingest.tables import (
 )
 from service.recordset import among, recordset
 
+ACCEPTED: Final = frozenset({"same", "transfer"})
 KEY = {"kind": sa.Text(), "scheme": sa.Text(), "value": sa.Text()}
 
 entry, subject, sighting, observation, scope, absence, decision = (
@@ -31,7 +32,6 @@ entry, subject, sighting, observation, scope, absence, decision = (
         Entry, SubjectRow, SightingRow, ObservationRow, ScopeRow, AbsenceRow, IdentityDecision,
     )
 )  # fmt: skip
-version = TYPED[Kind.VERSION]
 
 
 def numbered(identifiers: Sequence[tuple[str, str, str]]) -> sa.FromClause:
@@ -71,7 +71,7 @@ def bearer(given: sa.FromClause) -> sa.FromClause:
 
 def known_subject(given: sa.FromClause) -> sa.FromClause:
     """The subject of each identifier, looked up row by row through its index, likewise."""
-    found = sa.select(*subject.c["id", "entry_id"]).where(is_subject(subject, given))
+    found = sa.select(*subject.c["id", "entry_id", "home_id"]).where(is_subject(subject, given))
     return found.limit(1).lateral()
 
 
@@ -106,6 +106,7 @@ def read_known(
             named.c.id.is_not(None),
             said.c.created_at,
             said.c.confirmed,
+            known.c.home_id,
         )
         .select_from(given)
         .outerjoin(known, sa.true())
@@ -148,7 +149,7 @@ def read_doubtful(session: Session, placement: Placement, *, items: Iterable[Ite
     doubtful = placement.doubtful(items)
     if doubtful:
         _read_live(session, placement, entries=doubtful)
-        _read_decisions(session, placement, entries=doubtful)
+        read_decisions(session, placement, entries=doubtful)
 
 
 def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
@@ -177,7 +178,7 @@ def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) ->
             known.append(Alive(source, identifier, stated))
 
 
-def _read_decisions(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
+def read_decisions(session: Session, placement: Placement, *, entries: set[UUID]) -> None:
     """Decisions about the entries and about those that were merged into them."""
     given = sa.select(entry.c.id, entry.c.id.label("root")).where(among(entry.c.id, entries))
     merged = sa.select(entry.c.id, entry.c.merged_into).where(among(entry.c.merged_into, entries))
@@ -195,52 +196,35 @@ def _read_decisions(session: Session, placement: Placement, *, entries: set[UUID
             decision.c.op,
             sa.func.coalesce(one.c.merged_into, one.c.id),
             sa.func.coalesce(two.c.merged_into, two.c.id),
+            sa.case((decision.c.op == "claim", decision.c.evidence)),
         )
         .join_from(concerned, decision, decision.c.id == concerned.c.id)
         .join(one, one.c.id == decision.c.entry_id)
         .outerjoin(two, two.c.id == decision.c.other_id)
-        .where(decision.c.op != "merge", decision.c.lifted_at.is_(None))
+        .where(decision.c.op != "merge")
+        .where(sa.or_(decision.c.lifted_at.is_(None), decision.c.op == "claim"))
         .order_by(decision.c.id)
     )
-    for number, op, this, other in rows.all():
-        if op == "numbering":
+    for number, op, this, other, said in rows.all():
+        if op == "claim":
+            _note_claim(placement, this, said=said)
+        elif op == "numbering":
             placement.numbered_at.setdefault(this, number)
         elif op == "proposed":
             placement.suggested.add(frozenset({this, other}))
-        else:
+        elif other is not None:
             placement.apart.add(frozenset({this, other}))
         if op == "replaced":
             placement.heirs[other] = this
     read_entries(session, placement, entries=placement.heirs.values())
 
 
-def read_twins(session: Session, placement: Placement) -> list[list[UUID]]:
-    """Versions of one registry with equal numbers, below models that the batch merges."""
-    models = {
-        model: placement.final(model)
-        for meeting in placement.merges
-        if meeting.because.subject.kind is Kind.MODEL
-        for model in (meeting.stays, meeting.joins)
-    }
-    if not models:
-        return []
-    rows = [{"model": model, "root": root} for model, root in sorted(models.items())]
-    given = recordset(rows, model=sa.Uuid(), root=sa.Uuid())
-    registry = sa.func.split_part(subject.c.value, "/", 1)
-    same = (given.c.root, registry, subject.c.scheme, sa.func.lower(version.c.number))
-    found = session.execute(
-        sa.select(sa.func.array_agg(version.c.id.distinct()))
-        .select_from(given)
-        .join(version, version.c.model_id == given.c.model)
-        .join(entry, sa.and_(entry.c.id == version.c.id, entry.c.merged_into.is_(None)))
-        .join(subject, subject.c.entry_id == version.c.id)
-        .where(entry.c.replaced_by.is_(None), subject.c.scheme.in_(sorted(REGISTRIES)))
-        .group_by(*same)
-        .having(sa.func.count(version.c.id.distinct()) > 1)
-    )
-    twins = [sorted(group) for (group,) in found]
-    together = {entry for group in twins for entry in group}
-    read_entries(session, placement, entries=together)
-    if together:
-        _read_decisions(session, placement, entries=together)
-    return twins
+def _note_claim(placement: Placement, holder: UUID, *, said: Mapping[str, Any]) -> None:
+    """A claim that is listed is not listed again; one that a person accepted is none any more."""
+    claimant = said.get("subject")
+    if claimant is None or said.get("decision") == "superseded":
+        return
+    known = stored_identifier(**claimant)
+    placement.claimed.add((holder, known))
+    if said.get("decision") in ACCEPTED:
+        placement.accepted.setdefault(holder, set()).add(known)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlmodel import Session
 
 from schemas.harvest import Outcome
-from schemas.operations import HarvestQuery, HarvestRow, QuarantineQuery, QuarantineRow
+from schemas.operations import HarvestFilters, HarvestRow
 from service.access.policy import Caller
 from service.catalog.keyset import Keyset
 from service.catalog.rows import API
@@ -17,23 +17,17 @@ from service.ingest import tables
 from service.ingest.harvests import HarvestNotFound
 from service.ingest.sources import get_source
 
-LONGEST: Final = 65_536  # characters of a payload: a plan that was held back may be long
-
-harvest, scope, quarantine, source = (
-    table.__table__
-    for table in (tables.HarvestRow, tables.ScopeRow, tables.QuarantineRow, tables.SourceRow)
+harvest, scope, source = (
+    table.__table__ for table in (tables.HarvestRow, tables.ScopeRow, tables.SourceRow)
 )
 EXPIRED: Final = harvest.c.closed_at.is_(None) & (harvest.c.lease_until < sa.func.clock_timestamp())
 OUTCOME: Final = sa.case((EXPIRED, Outcome.FAILED.value), else_=harvest.c.outcome)
 NEWEST_HARVEST: Final = (
     Key(harvest.c.opened_at, descending=True), Key(harvest.c.id, descending=True),
 )  # fmt: skip
-NEWEST_REFUSAL: Final = (
-    Key(quarantine.c.last_at, descending=True), Key(quarantine.c.id, descending=True),
-)  # fmt: skip
 
 
-def harvests_of(session: Session, name: str, *, asked: HarvestQuery) -> Keyset:
+def harvests_of(session: Session, name: str, *, asked: HarvestFilters) -> Keyset:
     """The harvests of a source that match, the newest first. Raises `SourceNotFound`."""
     query = _select(_shortened(harvest.c.report)).where(
         scope.c.source_id == get_source(session, name).id
@@ -86,28 +80,3 @@ def _shortened(report: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     )
     shown = sa.func.jsonb_build_object("skipped", skipped, "plan", sa.cast([], JSONB), type_=JSONB)
     return report.op("||", return_type=JSONB)(shown)
-
-
-def refusals(asked: QuarantineQuery) -> Keyset:
-    """What is refused or held back and not settled, the newest first."""
-    columns = (
-        "id", "what", "subject", "pointer", "code", "message", "times", "first_at", "last_at",
-        "harvest_id",
-    )  # fmt: skip
-    payload = sa.func.left(quarantine.c.payload, LONGEST).label("payload")
-    query = (
-        sa.select(*quarantine.c[*columns], payload, source.c.name.label("source"))
-        .join_from(quarantine, source, source.c.id == quarantine.c.source_id)
-        .where(quarantine.c.resolved_at.is_(None))
-    )
-    if asked.source is not None:
-        query = query.where(source.c.name.in_(asked.source))
-    if asked.code is not None:
-        query = query.where(quarantine.c.code.in_(asked.code))
-    if asked.what is not None:
-        query = query.where(quarantine.c.what.in_(asked.what))
-    return Keyset(query, NEWEST_REFUSAL, _refusal)
-
-
-def _refusal(row: sa.RowMapping) -> QuarantineRow:
-    return QuarantineRow.model_validate({name: row[name] for name in QuarantineRow.model_fields})

@@ -7,19 +7,22 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from schemas.canonical import canonical_digest
+from schemas.explain import ExplainQuery
 from schemas.identifiers import SCHEMES, Identifier, Kind, encode_segment
-from schemas.operations import ExplainQuery
 from schemas.problem import FieldProblem
-from service.catalog.tables import Link
+from schemas.sources import SourceKind
+from service.catalog.tables import Link, SubjectRow
 from service.catalog.typed import TYPED
 from service.errors import Invalid
+from service.ingest.sources import DEFAULT_WORKSPACE
+from service.ingest.tables import SourceRow
 
 NAMED: Final = {  # parameter → the kind and scheme of its identifier
     "model": (Kind.MODEL, "name"),
     "repository": (Kind.REPOSITORY, "url"),
     "dataset": (Kind.DATASET, "uri"),
 }
-link = Link.__table__
+link, source, subject = (table.__table__ for table in (Link, SourceRow, SubjectRow))
 
 
 class Meant(NamedTuple):
@@ -40,6 +43,8 @@ def read_meant(asked: ExplainQuery) -> Meant:
         return Meant((), _bearing(value))
     if name == "image":
         return Meant((), _serving(value))
+    if name == "run" and "/" not in value:
+        return Meant((), _running(value))
     found = tuple(dict.fromkeys(_identifiers(name, value)))
     if not found:
         raise Invalid(FieldProblem(pointer=f"?{name}", message="is no identifier of this form"))
@@ -54,7 +59,7 @@ def _identifiers(name: str, value: str) -> Iterator[Identifier]:
             namespace, _, called = value.partition("/")
             yield from _read(kind, scheme, value=f"{namespace}/{encode_segment(called)}")
         return
-    kinds: list[Kind] = list(Kind)
+    kinds: list[Kind] = [Kind.TRAINING_RUN] if name == "run" else list(Kind)
     scheme = "mlflow"
     if name == "identifier":
         scheme, _, value = value.partition(":")
@@ -93,3 +98,20 @@ def _serving(image: str) -> sa.Select[Any]:
     served = TYPED[Kind.DEPLOYMENT]
     _, _, digest = image.rpartition("@")
     return sa.select(served.c.id).where(sa.or_(served.c.image == image, served.c.digest == digest))
+
+
+def _running(run: str) -> sa.Select[Any]:
+    """The training run of an id, whichever tracking server has it: ids are unique by chance."""
+    named = sa.func.jsonb_object_keys(source.c.namespaces).column_valued("workspace")
+    known = sa.union(sa.select(sa.literal(DEFAULT_WORKSPACE)), sa.select(named)).lateral("known")
+    place = sa.func.concat_ws("/", source.c.name, known.c[0], sa.literal(run))
+    own = sa.and_(
+        subject.c.kind == Kind.TRAINING_RUN, subject.c.scheme == "mlflow", subject.c.value == place
+    )
+    return (
+        sa.select(subject.c.entry_id)
+        .select_from(source)
+        .join(known, sa.true())
+        .join(subject, own)
+        .where(source.c.kind == SourceKind.MLFLOW)
+    )

@@ -5,19 +5,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from schemas.catalog import Page, Paging
+from schemas.catalog import Page
+from schemas.explain import ExplainQuery, Explanation
 from schemas.operations import (
     CoverageQuery,
     CoverageRow,
-    ExplainQuery,
-    Explanation,
     HarvestQuery,
     HarvestRow,
+    NamespaceQuery,
     NamespaceRow,
-    QuarantineQuery,
-    QuarantineRow,
 )
+from schemas.reports import TimingQuery, TimingRow, UnknownPage, UnknownQuery
 from service.catalog.keyset import read_keyset
+from service.catalog.named import check_names
 from service.catalog.namespaces import namespaces
 from service.catalog.pages import Paged
 from service.db import ReadSession
@@ -26,8 +26,10 @@ from service.ingest import listing
 from service.ingest.coverage import coverage
 from service.ingest.explain import explain
 from service.ingest.harvests import HarvestNotFound
+from service.ingest.reports import time_to_catalog
 from service.ingest.sources import SourceNotFound
 from service.ingest.sources_api import check_own
+from service.ingest.unknowns import read_unknowns, unknowns
 from service.routing import CatalogRoute, Requester, policy
 
 router = APIRouter(prefix="/api/v1", tags=["operations"], route_class=CatalogRoute)
@@ -55,36 +57,44 @@ def get_harvest(caller: Requester, harvest: UUID, session: ReadSession) -> Harve
     return listing.get_harvest(session, harvest, caller=caller)
 
 
-@router.get("/quarantine")
-@policy("quarantine:read")
-def list_quarantine(
-    caller: Requester,
-    query: Annotated[QuarantineQuery, Query()],
-    session: ReadSession,
-    pages: Paged,
-) -> Page[QuarantineRow]:
-    """Refused records and held-back harvests that nobody has settled, the newest first."""
-    found = listing.refusals(query)
-    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
-
-
 @router.get("/coverage")
 @policy("entries:read")
 def list_coverage(
     caller: Requester, query: Annotated[CoverageQuery, Query()], session: ReadSession, pages: Paged
 ) -> Page[CoverageRow]:
     """What the catalog can see: every scope of a source, how fresh it is, what it leaves out."""
+    check_names(session, query, caller=caller)
     found = coverage(query, caller=caller)
     return read_keyset(session, found, asked=query, caller=caller, pages=pages)
+
+
+@router.get("/time-to-catalog")
+@policy("entries:read")
+def list_time_to_catalog(
+    caller: Requester, query: Annotated[TimingQuery, Query()], session: ReadSession, pages: Paged
+) -> Page[TimingRow]:
+    """How long events at the sources took to reach the catalog, by source, kind and week."""
+    found = time_to_catalog(session, query, caller=caller)
+    return read_keyset(session, found, asked=query, caller=caller, pages=pages)
+
+
+@router.get("/unknowns")
+@policy("entries:read")
+def list_unknowns(
+    caller: Requester, query: Annotated[UnknownQuery, Query()], session: ReadSession, pages: Paged
+) -> UnknownPage:
+    """What no source could tell, and what would tell it."""
+    report = unknowns(session, query, caller=caller)
+    return read_unknowns(session, report, asked=query, caller=caller, pages=pages)
 
 
 @router.get("/namespaces")
 @policy("entries:read")
 def list_namespaces(
-    caller: Requester, query: Annotated[Paging, Query()], session: ReadSession, pages: Paged
+    caller: Requester, query: Annotated[NamespaceQuery, Query()], session: ReadSession, pages: Paged
 ) -> Page[NamespaceRow]:
     """The namespaces that exist, and how much that is not gone the caller may see in each."""
-    found = namespaces(query, caller=caller)
+    found = namespaces(session, query, caller=caller)
     return read_keyset(session, found, asked=query, caller=caller, pages=pages)
 
 

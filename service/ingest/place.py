@@ -9,6 +9,7 @@ from service.ingest import known, refuse
 from service.ingest.batch import Item, is_natural, registry_model
 from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
+from service.ingest.twins import read_twins
 
 
 def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> list[Item]:
@@ -28,7 +29,7 @@ def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> l
     placed += _place(session, placement, items=apart)
     versions = [item for item in others if item.subject.kind is Kind.VERSION]
     placement.refer(i for item in versions for i in mentioned[item.position])
-    placement.meet_twins(known.read_twins(session, placement))
+    placement.meet_twins(read_twins(session, placement))
     named = [found for item in versions if (found := placement.number(item)) is not None]
     known.read_known(session, placement, identifiers=(i for item in named for i in item.claims))
     placed += _place(session, placement, items=named)

@@ -1,11 +1,12 @@
 """What identity knows of identifiers and entries, and what it decides about them."""
 
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from schemas.identifiers import Identifier, Kind
 from service.ingest.batch import Item
+from service.ingest.sources import SourceFacts
 
 REPLACEABLE: Final = frozenset({Kind.MODEL, Kind.VERSION, Kind.DEPLOYMENT})
 REGISTRIES: Final = frozenset({"mlflow"})  # schemes of versions whose numbers are a registry's own
@@ -23,6 +24,7 @@ class Known(NamedTuple):
     bears: bool = False
     created_at: str | None = None  # as this source currently states it
     when: datetime | None = None
+    own: UUID | None = None  # where it stands once merges are undone; None: at its home
 
 
 class Placed(NamedTuple):
@@ -53,6 +55,32 @@ class Meeting(NamedTuple):
     stays: UUID
     joins: UUID
     because: Item
+
+
+class Contest(NamedTuple):
+    """What one observation claims is held by an entry already."""
+
+    what: str  # manifest: another repository's; collision: another subject's of its source
+    holder: UUID
+    because: Item
+
+
+class Standing(Protocol):
+    """What stands where, as far as it decides whether something may be claimed."""
+
+    source: SourceFacts
+    live: dict[UUID, list[Alive]]
+    begun: dict[UUID, Placed]
+    accepted: dict[UUID, set[Identifier]]  # claimants that a person let in
+
+    def entry(self, identifier: Identifier) -> UUID | None:
+        """The entry that an identifier belongs to."""
+
+    def placed(self, entry: UUID) -> Placed:
+        """What identity knows of an entry."""
+
+    def is_unclaimed(self, entry: UUID) -> bool:
+        """Only mentioned so far, and without a name."""
 
 
 class Replacement(NamedTuple):

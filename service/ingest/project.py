@@ -51,7 +51,7 @@ def project(
     parents: dict[UUID, Parent] = {}
     waiting = set(entries)
     while waiting:
-        folded = _fold(session, waiting, sources=sources)
+        folded = _fold(session, waiting)
         found = _desired(session, folded, parents=parents, sources=sources, desired=desired)
         parents |= {one.standing.id: _as_parent(one) for one in found.values() if one.row}
         waiting = _followers(session, found, desired=desired)
@@ -60,13 +60,11 @@ def project(
     return write.write_entries(session, chosen, cause=cause, repair=repair)
 
 
-def _fold(
-    session: Session, entries: Iterable[UUID], *, sources: Mapping[int, SourceFacts]
-) -> list[tuple[Reconciled, Targets]]:
+def _fold(session: Session, entries: Iterable[UUID]) -> list[tuple[Reconciled, Targets]]:
     """Fold entries, so many at a time that each statement stays short."""
     ids, found = sorted(entries), list[tuple[Reconciled, Targets]]()
     for start in range(0, len(ids), STEP):
-        folded = fold_entries(session, ids[start : start + STEP], sources=sources)
+        folded = fold_entries(session, ids[start : start + STEP])
         targets = find_targets(session, folded)
         found += [(one, targets) for one in folded]
     return found
@@ -234,7 +232,9 @@ def _decided(
     reconciled: Reconciled, kind: Kind, *, targets: Targets, sources: Mapping[int, SourceFacts]
 ) -> dict[str, Any]:
     """How each field came about: `provenance` points into `statements`, strongest first."""
-    positions = {id(one.facts): index for index, one in enumerate(reconciled.said)}
+    said, pinned = reconciled.said, reconciled.pinned  # as `statements_of` lists them
+    facts = [*(one.facts for one in said), *(one.facts for one in pinned)]
+    positions = {id(one): index for index, one in enumerate(facts)}
     fields = reconciled.fields
     references = reference_columns(kind)
     return {

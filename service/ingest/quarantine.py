@@ -1,19 +1,16 @@
-"""Keeps what was refused or held back where people see it, until it is settled."""
+"""Keeps refused records where people see them, until they are settled."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
 from schemas.digest import sha256
-from schemas.identifiers import Identifier
 from schemas.masking import mask_named, mask_secrets
-from schemas.observation import Refusal
-from service.catalog.tables import SubjectRow
+from schemas.observation import Refusal, contract_version
 from service.ingest.batch import Item
 from service.ingest.harvests import OpenedHarvest
 from service.ingest.sources import SourceFacts
@@ -26,9 +23,14 @@ table = QuarantineRow.__table__
 COLUMNS: Final = {
     "source_id": sa.BigInteger(), "harvest_id": sa.Uuid(), "what": sa.Text(), "subject": sa.Text(),
     "pointer": sa.Text(), "code": sa.Text(), "message": sa.Text(), "digest": sa.Text(),
-    "payload": sa.Text(),
+    "payload": sa.Text(), "retriable": sa.Boolean(), "harvester_version": sa.Text(),
+    "facts_version": sa.Integer(),
 }  # fmt: skip
-LATEST: Final = ("harvest_id", "message", "payload", "last_at")
+LATEST: Final = (
+    "harvest_id", "message", "payload", "retriable", "harvester_version", "facts_version",
+    "last_at",
+)  # fmt: skip
+UNRESOLVED: Final = dict.fromkeys(("resolved_at", "resolution", "resolved_by", "reason"))
 
 
 def keep(
@@ -37,18 +39,23 @@ def keep(
     *,
     refusals: Iterable[Refusal],
     documents: Sequence[Any],
-    harvest: UUID | None,
+    opened: OpenedHarvest | None,
 ) -> None:
-    """Store each refused record once, with its reason; a repeated one is counted."""
+    """Store each refused record once, with its reason; a repeated one is counted.
+
+    With the versions of who read it and of what may be stated: when one of them changes, it is
+    tried again.
+    """
+    by = {
+        "harvest_id": str(opened.id) if opened else None,
+        "harvester_version": opened.harvester_version if opened else None,
+    }
     rows: dict[str, dict[str, Any]] = {}
     for refusal in refusals:
         document = documents[refusal.index]
-        digest = _fault(refusal, document)
-        rows[digest] = {
-            "source_id": source.id, "harvest_id": str(harvest) if harvest else None,
-            "what": "refused", "subject": subject_text(refusal.subject),
-            "pointer": refusal.pointer, "code": refusal.code, "message": refusal.message,
-            "digest": digest, "payload": readable(document)[:LONGEST_PAYLOAD],
+        digest = fault(refusal, document)
+        rows[digest] = by | as_row(refusal, document) | {
+            "source_id": source.id, "what": "refused", "digest": digest,
         }  # fmt: skip
     _store(session, [rows[digest] for digest in sorted(rows)])
 
@@ -57,29 +64,26 @@ def settle(session: Session, source: SourceFacts, *, items: Iterable[Item]) -> N
     """A good observation settles what was refused about the same subject."""
     subjects = {subject_text(item.subject) or "" for item in items}
     if subjects:
-        session.execute(_settled(source).where(among(table.c.subject, subjects)))
+        open_ones = (table.c.source_id == source.id, table.c.resolved_at.is_(None))
+        about = (table.c.what == "refused", among(table.c.subject, subjects))
+        over = {"resolved_at": sa.func.now(), "resolution": "settled"}
+        session.execute(sa.update(table).where(*open_ones, *about).values(over))
 
 
-def hold_back(
-    session: Session, opened: OpenedHarvest, *, gone: Iterable[int], missed: Iterable[int]
-) -> None:
-    """Keep what a harvest would have retired; the newest plan of a scope replaces the older."""
-    plan = {"gone": _named(session, gone), "missed": _named(session, missed)}
-    count = len(plan["gone"]) + len(plan["missed"])
-    row = {
-        "source_id": opened.source.id, "harvest_id": str(opened.id), "what": "held_back",
-        "subject": None, "pointer": "", "code": "implausible",
-        "message": f"harvest of {opened.scope} would retire {count} subjects at once",
-        "digest": _held(opened),
-        "payload": readable({"scope": opened.scope, "opened_at": opened.opened_at, **plan}),
+def as_row(refusal: Refusal, document: Any) -> dict[str, Any]:
+    """What is kept of one refused record, and whether it can be tried again.
+
+    Not if it was cut or masked; nor if it says gone: the next harvest asks anew, and weighs it.
+    """
+    sent = json.dumps(document, ensure_ascii=True, allow_nan=True, default=str)
+    payload = readable(document)
+    whole = payload == sent and len(payload) <= LONGEST_PAYLOAD
+    return {
+        "subject": subject_text(refusal.subject), "pointer": refusal.pointer, "code": refusal.code,
+        "message": refusal.message, "payload": payload[:LONGEST_PAYLOAD],
+        "facts_version": contract_version(),
+        "retriable": whole and isinstance(document, dict) and document.get("gone") is not True,
     }  # fmt: skip
-    _store(session, [row])
-
-
-def settle_held_back(session: Session, opened: OpenedHarvest) -> None:
-    """A later harvest of the scope that can be believed settles the plan."""
-    held = _settled(opened.source, what="held_back").where(table.c.digest == _held(opened))
-    session.execute(held)
 
 
 def subject_text(subject: Any) -> str | None:
@@ -104,12 +108,12 @@ def _store(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     session.execute(
         stored.on_conflict_do_update(
             index_elements=["source_id", "digest"],
-            set_=again | {"times": table.c.times + 1, "resolved_at": None},
+            set_=again | {"times": table.c.times + 1} | UNRESOLVED,
         )
     )
 
 
-def _fault(refusal: Refusal, document: Any) -> str:
+def fault(refusal: Refusal, document: Any) -> str:
     """What makes two refusals the same: the subject and what is wrong with it, not when."""
     about = subject_text(refusal.subject)
     if about is None:
@@ -118,26 +122,3 @@ def _fault(refusal: Refusal, document: Any) -> str:
             lasting = {name: value for name, value in document.items() if name not in MOMENTARY}
         about = readable(lasting)
     return sha256(f"{refusal.code} {refusal.pointer} {about}")
-
-
-def _held(opened: OpenedHarvest) -> str:
-    return sha256(f"held_back {opened.scope}")
-
-
-def _settled(source: SourceFacts, what: str = "refused") -> sa.Update:
-    return (
-        sa.update(table)
-        .where(table.c.source_id == source.id, table.c.what == what, table.c.resolved_at.is_(None))
-        .values(resolved_at=sa.func.now())
-    )
-
-
-def _named(session: Session, subjects: Iterable[int]) -> list[Any]:
-    """Subjects by their identifiers, in the order in which they became known."""
-    subject = SubjectRow.__table__
-    rows = session.execute(
-        sa.select(subject.c.kind, subject.c.scheme, subject.c.value)
-        .where(subject.c.id.in_(sorted(subjects)))
-        .order_by(subject.c.id)
-    )
-    return [Identifier(kind=k, scheme=s, value=v).model_dump(mode="json") for k, s, v in rows]

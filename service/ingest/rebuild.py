@@ -41,7 +41,7 @@ def reconcile_all(database: Database, *, actor: Actor, dry_run: bool) -> Iterato
             for earlier in restored:
                 _repair(session, earlier, cause=cause)
             changes = _repair(session, ids, cause=cause).changes
-            told = planned_changes(changes, _names(session, changes))
+            told = planned_changes(changes, names_of(session, changes))
             if dry_run:
                 session.rollback()
             return told
@@ -58,7 +58,7 @@ def _repair(session: Session, ids: Sequence[UUID], *, cause: Cause) -> Outcome:
     return project(session, ids, sources=list_sources(session), cause=cause, repair=True)
 
 
-def _names(session: Session, changes: Sequence[Change]) -> dict[UUID, Identifier]:
+def names_of(session: Session, changes: Sequence[Change]) -> dict[UUID, Identifier]:
     """What people call the entries that differ: the identifier they were first known by."""
     ids = sorted({change.entry for change in changes if change.entry})
     if not ids:

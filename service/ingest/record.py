@@ -1,7 +1,8 @@
 """Stores what changed and makes the newest statement of each subject current."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -41,11 +42,19 @@ KEY = ("source_id", "subject_id")
 SAME = (*KEY, "digest", "observed_at")  # by which an observation is known
 ORDER = ("effective_at", "observed_at", "digest")  # two ahead of our clock tie in the first
 MOVES = ("digest", "observed_at", "effective_at", "marker")
+CLOCKS_DIFFER: Final = timedelta(minutes=1)  # what is no further ahead is worth no word
 
 observation, sighting, scope, absence, harvest, seen_set = (
     table.__table__
     for table in (ObservationRow, SightingRow, ScopeRow, AbsenceRow, HarvestRow, SeenRow)
 )
+
+
+class Moved(NamedTuple):
+    """Subjects of which something else is current now; how many by a clock ahead of ours."""
+
+    subjects: frozenset[int] = frozenset()
+    ahead: int = 0
 
 
 def as_rows(
@@ -77,15 +86,16 @@ def as_rows(
     return rows
 
 
-def record_stated(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+def record_stated(session: Session, rows: Sequence[Mapping[str, Any]]) -> Moved:
     """Store changed facts, make the newest current; answers the subjects whose facts moved.
 
     Digests are compared with the *current* one, never with "seen before"; (observed_at, digest)
     decides what is current, and what a later complete full harvest confirmed counts as observed
-    at its opening. So order, splitting and repetition do not matter.
+    at its opening. So order, splitting and repetition do not matter. What was observed in our
+    future counts as observed when it was first recorded: a clock ahead of ours wins no longer.
     """
     if not rows:
-        return set()
+        return Moved()
     seen = _compared(recordset(rows, **STATED, marker=sa.Text()))
     upsert = insert(sighting).from_select(
         [*KEY, *MOVES, "observation_id", "first_seen"], _newest(seen, _appended(seen))
@@ -93,7 +103,9 @@ def record_stated(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[in
     moved = upsert.on_conflict_do_update(
         index_elements=KEY, set_={c: upsert.excluded[c] for c in (*MOVES, "observation_id")}
     )
-    return set(session.execute(moved.returning(sighting.c.subject_id)).scalars())
+    ahead = sighting.c.observed_at > sa.func.now() + CLOCKS_DIFFER
+    found = session.execute(moved.returning(sighting.c.subject_id, ahead)).all()
+    return Moved(frozenset(subject for subject, _ in found), sum(is_ahead for _, is_ahead in found))
 
 
 def _compared(given: sa.FromClause) -> sa.CTE:
@@ -150,8 +162,13 @@ def _seen_by_another(given: sa.FromClause) -> sa.ScalarSelect[Any]:
 
 
 def _appended(seen: sa.CTE) -> sa.CTE:
-    """Appends what says something else than the current observation."""
-    changed = sa.select(*seen.c[*STATED]).where(seen.c.current.is_distinct_from(seen.c.digest))
+    """Appends what says something else than the current observation.
+
+    And what a clock ahead of ours says, in any case: its row tells when it was first recorded.
+    """
+    differs = seen.c.current.is_distinct_from(seen.c.digest)
+    ahead = seen.c.observed_at > sa.func.now()
+    changed = sa.select(*seen.c[*STATED]).where(sa.or_(differs, ahead))
     appended = insert(observation).from_select(list(STATED), changed).on_conflict_do_nothing()
     return appended.returning(*observation.c["id", *SAME]).cte("stored")
 
@@ -160,6 +177,11 @@ def _newest(seen: sa.CTE, stored: sa.CTE) -> sa.Select[Any]:
     """The newest statement of each subject, where it comes after the current one."""
     earlier = sa.tuple_(seen.c.current_at, seen.c.current_observed_at, seen.c.current)
     later = sa.tuple_(*seen.c[*ORDER])
+    again = sa.and_(  # of our future only its first time counts: it would be newer each time
+        seen.c.current == seen.c.digest,
+        seen.c.observed_at <= sa.func.now(),
+        seen.c.current_observed_at != seen.c.observed_at,
+    )
     return (
         sa.select(
             *seen.c[*KEY, *MOVES],
@@ -168,11 +190,8 @@ def _newest(seen: sa.CTE, stored: sa.CTE) -> sa.Select[Any]:
         )
         .outerjoin_from(seen, stored, sa.and_(*(stored.c[c] == seen.c[c] for c in SAME)))
         .where(
-            sa.or_(stored.c.id.is_not(None), seen.c.current == seen.c.digest),
-            sa.or_(
-                seen.c.current.is_(None),
-                earlier < later,
-            ),
+            sa.or_(stored.c.id.is_not(None), again),
+            sa.or_(seen.c.current.is_(None), earlier < later),
         )
         .ext(distinct_on(*seen.c[*KEY]))  # a subject may come twice: only its newest moves
         .order_by(*seen.c[*KEY], *(seen.c[c].desc() for c in ORDER))

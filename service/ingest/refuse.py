@@ -19,6 +19,18 @@ def collision(item: Item) -> Refusal:
     )
 
 
+def contested(claimant: Identifier, *, position: int = 0) -> Refusal:
+    """A manifest of another repository holds the name: the first one keeps it."""
+    return Refusal(
+        index=position,
+        subject=claimant,
+        pointer="/subject/value",
+        code="contested_claim",
+        message="a manifest of another repository describes this model already; it keeps the name "
+        "until an admin decides the claim, which is listed among the contested claims",
+    )
+
+
 def foreign_model(item: Item, *, source: str) -> Refusal:
     """It would stand below a model of others; whether there is one is not told."""
     return _refusal(

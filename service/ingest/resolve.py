@@ -25,12 +25,14 @@ from schemas.observation import Refusal
 from schemas.strict import instant_text
 from service.ingest import refuse
 from service.ingest.batch import Item, is_natural, keeps_alive, registry_model
+from service.ingest.contest import judge
 from service.ingest.placed import (
     NAMESPACED,
     PARENTS,
     REGISTRIES,
     REPLACEABLE,
     Alive,
+    Contest,
     Known,
     Meeting,
     Placed,
@@ -49,6 +51,9 @@ class Placement:
         self.entries: dict[UUID, Placed] = {}  # as they were read
         self.live: dict[UUID, list[Alive]] = {}
         self.apart: set[frozenset[UUID]] = set()
+        self.accepted: dict[UUID, set[Identifier]] = {}  # claimants that a person let in
+        self.claimed: set[tuple[UUID, Identifier]] = set()  # claims that are listed
+        self.contests: list[Contest] = []
         self.suggested: set[frozenset[UUID]] = set()
         self.heirs: dict[UUID, UUID] = {}  # replaced entries → what began in their place
         self.numbered_at: dict[UUID, float] = {}  # by decisions, the oldest first
@@ -56,10 +61,12 @@ class Placement:
         self.parents: set[Identifier] = set()  # mentioned ones
         self.begun: dict[UUID, Placed] = {}
         self.numbered: dict[UUID, int] = {}
+        self.overtaken: set[UUID] = set()  # of these: numbered by what joined them
+        self.homes: dict[Identifier, UUID] = {}  # of new ones: where they stand without merges
         self.merges: list[Meeting] = []
         self.proposed: list[Meeting] = []
         self.replaced: list[Replacement] = []
-        self.refused: list[Refusal] = []
+        self.refused = list[Refusal]()
         self._joined: dict[UUID, UUID] = {}
         self._decided: set[Identifier] = set()
         self._described: set[UUID] = set()
@@ -94,8 +101,10 @@ class Placement:
             return True
         natural = _stated_name(item)
         self._release(item)
-        if refusal := self._refusal(item, natural):
+        refusal, contest = judge(self, item, natural=natural)
+        if refusal is not None:
             self.refused.append(refusal)
+            self.contests += [contest] if contest else []
             return False
         if self.is_another_thing(item):
             own = self._replace(item, natural)
@@ -218,36 +227,6 @@ class Placement:
             if claim.kind is not Kind.MODEL or claim.value not in stated:
                 self.known[claim] = known._replace(entry=None)
 
-    def _refusal(self, item: Item, natural: Identifier | None) -> Refusal | None:
-        version = item.subject.kind is Kind.VERSION
-        named = item.claims if version else (natural,)
-        if any(one and is_natural(one) and self._collides(item, one) for one in named):
-            return refuse.collision(item)
-        own = self.entry(item.subject)
-        for position, claim in enumerate(item.observation.same_as):
-            entry = self.entry(claim)
-            if entry in {None, own} or entry in self.begun or self.is_unclaimed(entry):
-                continue
-            namespace = self.placed(entry).namespace
-            bound = source_of(claim) == self.source.name
-            if namespace is not None and not bound and namespace not in self.source.may_name:
-                return refuse.foreign_same_as(item, position, source=self.source.name)
-        return None
-
-    def _collides(self, item: Item, natural: Identifier) -> bool:
-        """Do two live subjects of this source fold to one name?"""
-        holder = self.entry(natural)
-        if holder is None or self.entry(item.subject) == holder:
-            return False
-        others = {
-            alive.subject
-            for alive in self.live.get(holder, ())
-            if alive.source == self.source.id
-            and alive.subject.scheme == item.subject.scheme
-            and (alive.name == natural.value or _has_number(alive.subject, item))
-        }
-        return bool(others - set(item.claims))
-
     def _join(self, item: Item, natural: Identifier | None) -> UUID:
         """Its entry, joined by those that it claims to be the same."""
         if (heir := self._heir(item)) is not None:
@@ -263,7 +242,25 @@ class Placement:
         for claim in item.claims:
             if self.entry(claim) in {None, own}:
                 self.entry_of[claim] = own
+        self._bind(item, own)
         return own
+
+    def _bind(self, item: Item, own: UUID) -> None:
+        """What is new is at home where that is to which it is bound, if merges are undone."""
+        homes = (self._home(claim, own) for claim in item.claims)
+        home = next((found for found in homes if found is not None), None)
+        if home is None or home == own:
+            return
+        for claim in item.claims:
+            if self.known[claim].home is None:
+                self.homes.setdefault(claim, home)
+
+    def _home(self, identifier: Identifier, own: UUID) -> UUID | None:
+        """Where it stands without merges, if it is known to stand in this entry."""
+        known = self.known[identifier]
+        if known.home is None:
+            return self.homes.get(identifier)
+        return (known.own or known.home) if self.final(known.home) == own else None
 
     def _own(self, item: Item) -> UUID | None:
         """Where the subject stands; others only mention what is bound to this source."""
@@ -320,6 +317,7 @@ class Placement:
         """A model's first registry holds the numbers: they stand without its name."""
         if self.numbered_by(entry) is None:
             self.numbered[entry] = self.source.id
+            self.overtaken.discard(entry)
 
     def _age(self, entry: UUID) -> tuple[bool, object, UUID]:
         return self.is_unclaimed(entry), self.placed(entry).first_seen_at, entry
@@ -369,17 +367,7 @@ class Placement:
             self.numbered_at[stays], _, source = min(numbers)
             if source != self.numbered_by(stays):
                 self.numbered[stays] = source
-
-
-def _has_number(other: Identifier, item: Item) -> bool:
-    """A version that is not the same one below a model which has become one with its model.
-
-    Equal numbers of one registry meet when their models do, and by nothing else.
-    """
-    if item.subject.kind is not Kind.VERSION:
-        return False
-    labels = {fold_name(one.value.rsplit("/", 1)[-1]) for one in (other, item.subject)}
-    return registry_model(other) == registry_model(item.subject) or len(labels) > 1
+                self.overtaken.add(stays)
 
 
 def _stated_name(item: Item) -> Identifier | None:

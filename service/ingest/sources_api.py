@@ -1,20 +1,37 @@
 """Routes of sources: declaring and reading them."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query
+from pydantic import Field
+from sqlmodel import Session
 
-from schemas.sources import SourceSettings, SourceState
+from schemas.refold import AskedRank
+from schemas.sources import SourceChanged, SourceSettings, SourceState
+from schemas.strict import Line
 from service.access.policy import Caller
-from service.db import ReadSession, Store
+from service.db import Database, ReadSession, Store
 from service.errors import BadRequest, InsufficientScope, problems
-from service.ingest import declare
+from service.ingest import declare, ranks
 from service.ingest.api import DryRun
+from service.ingest.ranks import FieldNeverStated
+from service.ingest.refold import continue_refold, open_refold
 from service.ingest.sources import SourceNotFound
+from service.ledger.change import Cause
 from service.routing import CatalogRoute, Requester, Trace, policy
 
 router = APIRouter(prefix="/api/v1", tags=["sources"], route_class=CatalogRoute)
+PRECEDENCE: Final = "/sources/{source}/precedence/{field}"
+LONGER: Final = sa.text("SET LOCAL statement_timeout = '60s'")  # thousands of entries are folded
+
+
+class UnrankQuery(DryRun):
+    """Why a source's rank for a field is taken back."""
+
+    reason: Annotated[Line, Field(min_length=1, max_length=2_000)] | None = None
 
 
 class SourceNameDiffers(BadRequest):
@@ -48,14 +65,44 @@ def put_source(
     query: Annotated[DryRun, Query()],
     store: Store,
     trace: Trace,
-) -> SourceState:
-    """Declare a source, or change it."""
+) -> SourceChanged:
+    """Declare a source, or change it; says which entries that changes."""
     check_name(source, asked)
-    if query.dry_run:
-        return SourceState.model_validate(asked.model_dump())
-    by = caller.actor
-    work = partial(declare.declare_source, asked=asked, actor=by, request=trace)
-    return store.transact(work)
+    work = partial(declare.change_source, asked=asked, cause=Cause(caller.actor, request=trace))
+    return _changed(store, work, name=source, dry_run=query.dry_run)
+
+
+@router.put(PRECEDENCE, responses=problems(SourceNotFound, FieldNeverStated))
+@policy("sources:write")
+def put_precedence(
+    caller: Requester,
+    source: str,
+    field: str,
+    asked: AskedRank,
+    query: Annotated[DryRun, Query()],
+    store: Store,
+    trace: Trace,
+) -> SourceChanged:
+    """Let a source count more or less for one field; says which entries that changes."""
+    cause = Cause(caller.actor, request=trace, reason=asked.reason)
+    work = partial(ranks.set_rank, name=source, field=field, rank=asked.rank, cause=cause)
+    return _changed(store, work, name=source, dry_run=query.dry_run)
+
+
+@router.delete(PRECEDENCE, responses=problems(SourceNotFound, ranks.RankNotFound))
+@policy("sources:write")
+def delete_precedence(
+    caller: Requester,
+    source: str,
+    field: str,
+    query: Annotated[UnrankQuery, Query()],
+    store: Store,
+    trace: Trace,
+) -> SourceChanged:
+    """Let a source count for one field as it does for all others."""
+    cause = Cause(caller.actor, request=trace, reason=query.reason)
+    work = partial(ranks.drop_rank, name=source, field=field, cause=cause)
+    return _changed(store, work, name=source, dry_run=query.dry_run)
 
 
 def check_own(caller: Caller, source: str) -> None:
@@ -68,3 +115,30 @@ def check_name(source: str, asked: SourceSettings) -> None:
     """Raises `SourceNameDiffers`: a copied address would change another source."""
     if asked.name != source:
         raise SourceNameDiffers(detail=f"{source} and {asked.name}.")
+
+
+def _changed(
+    store: Database, work: Callable[..., SourceChanged], *, name: str, dry_run: bool
+) -> SourceChanged:
+    """Change a source, or try it; what nobody else holds up is folded to its end at once."""
+
+    def unit(session: Session) -> SourceChanged:
+        session.execute(LONGER)
+        if not dry_run:
+            return work(session, dry_run=False)
+        with session.begin_nested() as savepoint:
+            done = work(session, dry_run=True)
+            savepoint.rollback()
+        return done
+
+    changed = store.transact(unit)
+    if dry_run or changed.impact is None or changed.refold is None or changed.refold.done_at:
+        return changed
+    with store.reading() as session:
+        waiting = open_refold(session, name)
+    if waiting is not None:
+        continue_refold(store, waiting)
+        with store.reading() as session:
+            state = declare.get_source_state(session, name)
+        changed = changed.model_copy(update={"refold": state.refold})
+    return changed

@@ -92,6 +92,7 @@ class HarvestRow(Table, table=True):
     unchanged: int = Field(default=0, sa_type=sa.BigInteger)
     conflicts: int = Field(default=0, sa_type=sa.BigInteger)
     refused: int = Field(default=0, sa_type=sa.BigInteger)
+    ahead: int = Field(default=0, sa_type=sa.BigInteger)  # observed after they were recorded
     report: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
 
 
@@ -148,6 +149,9 @@ class AbsenceRow(Table, table=True):
     """A subject that a source no longer shows: unseen so far, or gone."""
 
     __tablename__ = "absence"
+    __table_args__: Any = (
+        sa.Index(None, "subject_id", postgresql_where=sa.text("gone_since IS NULL")),
+    )
 
     source_id: int = Field(
         sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("source.id"), primary_key=True)
@@ -190,6 +194,7 @@ class IdentityDecision(Table, table=True):
         ),
         sa.Index(None, "entry_id"),
         sa.Index(None, "other_id"),
+        sa.Index(None, "op", "id"),
     )
 
     id: int | None = _identity()
@@ -288,7 +293,8 @@ class QuarantineRow(Table, table=True):
     code: str
     message: str
     digest: str
-    payload: str  # JSON in ASCII, secrets masked; a record is cut at 64 KiB, a plan is whole
+    payload: str  # JSON in ASCII, secrets masked, cut at 64 KiB
+    retriable: bool = False  # the payload is what was sent, and states facts
     times: int = 1
     first_at: datetime = Field(sa_type=Timestamp)
     last_at: datetime = Field(sa_type=Timestamp)
@@ -299,6 +305,46 @@ class QuarantineRow(Table, table=True):
     resolution: str | None = None
     resolved_by: str | None = None
     reason: str | None = None
+
+
+class HeldEntryRow(Table, table=True):
+    """An entry that a held-back plan concerns, as it stood, and what would change of it."""
+
+    __tablename__ = "held_entry"
+
+    quarantine_id: int = Field(
+        sa_column=sa.Column(
+            sa.BigInteger, sa.ForeignKey("quarantine.id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    entry_id: UUID = Field(primary_key=True)  # no reference: a plan keeps nobody in the catalog
+    kind: str
+    name: str = Field(sa_type=sa.Text(collation="C"))
+    after_change: int = Field(sa_type=sa.BigInteger)  # its newest ledger row
+    changes: list[Any] = Field(sa_type=JSONB)
+
+
+class HeldSubjectRow(Table, table=True):
+    """A subject that a held-back plan retires, and the sighting that it had."""
+
+    __tablename__ = "held_subject"
+    __table_args__: Any = (sa.Index(None, "quarantine_id", "entry_id"),)
+
+    quarantine_id: int = Field(
+        sa_column=sa.Column(
+            sa.BigInteger, sa.ForeignKey("quarantine.id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    subject_id: int = Field(
+        sa_column=sa.Column(sa.BigInteger, sa.ForeignKey("subject.id"), primary_key=True)
+    )
+    entry_id: UUID
+    observation_id: int | None = Field(  # that says: gone; none where it was missed too often
+        default=None, sa_type=sa.BigInteger, foreign_key="observation.id"
+    )
+    since: datetime = Field(sa_type=Timestamp)  # when it would be gone
+    digest: str
+    effective_at: datetime = Field(sa_type=Timestamp)
 
 
 class SeenRow(Table, table=True):

@@ -13,11 +13,13 @@ from schemas.harvest import Coverage, Skipped
 from schemas.identifiers import Kind
 from service.catalog.tables import SubjectRow
 from service.catalog.write import Outcome
-from service.ingest import absence, quarantine
+from service.ingest import absence
 from service.ingest.fold import refold_by_time
 from service.ingest.harvests import OpenedHarvest
+from service.ingest.heldback import Retiring, hold_back, settle_plans
 from service.ingest.ingest import entries_of
 from service.ingest.lock import lock_entries
+from service.ingest.missed import tell_missed, tell_seen
 from service.ingest.project import project
 from service.ingest.sources import list_sources
 from service.ingest.tables import AbsenceRow, SeenRow, SightingRow
@@ -80,17 +82,20 @@ def settle_unseen(
     lock_entries(session, entries)
     if held:
         missing, overdue = found.missing | found.gone, frozenset[int]()
-        quarantine.hold_back(session, opened, gone=found.gone, missed=found.overdue)
     else:
         missing, overdue = found.missing, found.overdue
         absence.retire_asked(session, opened.source.id, observations=_said(opened))
-        quarantine.settle_held_back(session, opened)
     if full:
-        _note_missing(session, opened, missing=missing, overdue=overdue)
-        _note_seen(session, opened)
+        _note_missing(session, opened, missing=missing, overdue=overdue, cause=cause)
+        _note_seen(session, opened, cause=cause)
     else:
         _note_new(session, opened)
     written = _project(session, entries, opened=opened, cause=cause)
+    if held:
+        retiring = Retiring(found.gone, found.overdue, _said(opened))
+        hold_back(session, opened, retiring=retiring, cause=cause)
+    elif full:
+        settle_plans(session, opened)
     return Unseen(written, len(found.missing), len(found.retiring) if held else 0)
 
 
@@ -169,7 +174,12 @@ def _implausible(session: Session, opened: OpenedHarvest, *, retiring: frozenset
 
 
 def _note_missing(
-    session: Session, opened: OpenedHarvest, *, missing: frozenset[int], overdue: frozenset[int]
+    session: Session,
+    opened: OpenedHarvest,
+    *,
+    missing: frozenset[int],
+    overdue: frozenset[int],
+    cause: Cause,
 ) -> None:
     """Count one more absence for each missed subject; those missed too often are gone."""
     if not missing:
@@ -190,15 +200,16 @@ def _note_missing(
     note = insert(absent).from_select(
         ["source_id", "subject_id", "harvests", "unseen_since", "gone_since"], chosen
     )
-    session.execute(
-        note.on_conflict_do_update(
-            index_elements=["source_id", "subject_id"],
-            set_={"harvests": absent.c.harvests + 1, "gone_since": note.excluded.gone_since},
-        )
+    noted = note.on_conflict_do_update(
+        index_elements=["source_id", "subject_id"],
+        set_={"harvests": absent.c.harvests + 1, "gone_since": note.excluded.gone_since},
     )
+    counted = session.execute(noted.returning(absent.c.subject_id, absent.c.harvests))
+    first = [subject_id for subject_id, harvests in counted if harvests == 1]
+    tell_missed(session, first, since=opened.opened_at, cause=cause)
 
 
-def _note_seen(session: Session, opened: OpenedHarvest) -> None:
+def _note_seen(session: Session, opened: OpenedHarvest, *, cause: Cause) -> None:
     """What was seen belongs to this scope from now on, and is no longer missed."""
     others = (
         sa.select(sighting.c.subject_id)
@@ -218,7 +229,10 @@ def _note_seen(session: Session, opened: OpenedHarvest) -> None:
         )
         .values(scope_id=opened.scope_id)
     )
-    session.execute(sa.delete(absent).where(*_missed_before(opened)))
+    back = sa.delete(absent).where(*_missed_before(opened))
+    found = session.execute(back.returning(*absent.c["subject_id", "unseen_since", "gone_since"]))
+    missed = {one: since for one, since, gone_since in found if gone_since is None}
+    tell_seen(session, missed, cause=cause)
 
 
 def _note_new(session: Session, opened: OpenedHarvest) -> None:

@@ -8,17 +8,22 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from schemas.digest import canonical_json, sha256
+from schemas.identifiers import Kind
 from service.ledger.tables import ChangeRow
 from service.recordset import recordset
 
 CANON_VERSION: Final = 1
 LONGEST_VALUE: Final = 8_192  # a longer value stands as its digest and length
+KINDS: Final = (  # what changes are about: entries, and what is decided and set up
+    *Kind, "source", "token", "account", "role_grant", "owner_mapping", "pin", "conflict",
+    "precedence", "identity", "claim", "alias", "quarantine", "harvest",
+)  # fmt: skip
 
 
 class Actor(NamedTuple):
     """Who did it: a token's account or source, the software itself, or a person at the host."""
 
-    kind: str  # source, person, software, operator
+    kind: str  # source, person, machine, software, operator
     id: str
     authn: str = "none"
     token: str | None = None

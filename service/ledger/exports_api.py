@@ -11,20 +11,24 @@ from schemas.columns import Column
 from schemas.digest import canonical_json
 from schemas.queries import Dialect
 from service.access.policy import Caller
+from service.catalog.moments import MomentUnsettled
 from service.db import ReadSession
 from service.errors import problems
 from service.exports.answer import about, answer_export, check_dialect
 from service.exports.api import NAMED, Suffix
 from service.exports.export import Export, Form, FormUnknown, begin, read_form
 from service.exports.sheet import TooManyRows
-from service.ledger.api import ChangeFilters, select_changes
-from service.ledger.feed import as_change
+from service.ledger.api import ChangeFilters, check_until, select_changes
+from service.ledger.feed import CursorAhead, as_change, find_part
 from service.routing import CatalogRoute, Requester, policy
 
 router = APIRouter(prefix="/api/v1", tags=["changes"], route_class=CatalogRoute)
-RESPONSES: Final = problems(FormUnknown, TooManyRows) | {200: NAMED[200]}
+RESPONSES: Final = problems(FormUnknown, TooManyRows, CursorAhead, MomentUnsettled) | {
+    200: NAMED[200]
+}
 CHANGES: Final = (
     Column("id", "the ledger row's number"),
+    Column("seq", "its place in the sealed order, without gaps"),
     Column("cursor", "goes on after this row, as `since`"),
     Column("recorded_at", "when it was recorded"),
     Column("kind", "what kind of thing changed"),
@@ -67,15 +71,16 @@ def answer_changes(
 ) -> StreamingResponse:
     """The rows of the feed; JSON Lines hold the feed's own items."""
     check_dialect(asked, form)
-    as_of = begin(session)
-    as_row = as_change if form is Form.JSONL else _record
-    export = Export(
-        "changes", CHANGES, as_of, select_changes(caller, asked), as_row, about(asked, caller)
-    )
+    check_until(session, asked)
+    now = begin(session)
+    as_of = asked.as_of or now
+    rows = select_changes(caller, asked, part=find_part(session, asked.place))
+    as_row = as_change if form is Form.JSONL else as_record
+    export = Export("changes", CHANGES, as_of, rows, as_row, about(asked, caller))
     return answer_export(session, export, form=form, dialect=asked.dialect)
 
 
-def _record(row: sa.RowMapping) -> dict[str, Any]:
+def as_record(row: sa.RowMapping) -> dict[str, Any]:
     """A change as the members of its columns."""
     change = as_change(row)
     said, actor = change.observation, change.actor

@@ -15,7 +15,7 @@ class ChangeRow(Table, table=True):
 
     __tablename__ = "change"
     __table_args__: Any = (
-        sa.Index(None, "xid"),
+        sa.Index(None, "xid", "id"),
         sa.Index(None, "entry_id", "id"),
         sa.CheckConstraint("octet_length(canon) <= 1048576", name="canon_bounded"),
     )
@@ -67,7 +67,10 @@ class CheckpointRow(Table, table=True):
     """The root of the tree at one size, signed."""
 
     __tablename__ = "ledger_checkpoint"
-    __table_args__: Any = (sa.CheckConstraint("octet_length(root) = 32", name="root_whole"),)
+    __table_args__: Any = (
+        sa.Index(None, "made_at"),
+        sa.CheckConstraint("octet_length(root) = 32", name="root_whole"),
+    )
 
     size: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
     root: bytes

@@ -9,9 +9,18 @@ from sqlmodel import Session
 
 from schemas.harvest import Outcome
 from service import migrations
-from service.access.tables import TokenRow
+from service.access.tables import AccountRow, TokenRow
+from service.catalog.lateness import MISSED as LATE
+from service.catalog.lateness import first_opened, is_late, lasting
+from service.catalog.lateness import last_complete as ended
 from service.db import Database
-from service.ingest.tables import HarvestRow, QuarantineRow, ScopeRow, SourceRow
+from service.ingest.tables import (
+    HarvestRow,
+    QuarantineRow,
+    ScopeRow,
+    SightingRow,
+    SourceRow,
+)
 from service.operation.tables import TurnRow
 from service.operation.turns import last_complete
 from service.rights import faults, single_role
@@ -19,15 +28,17 @@ from service.rights import faults, single_role
 OLDEST_SERVER: Final = 150_000
 SKEW: Final = timedelta(seconds=5)
 SOON: Final = timedelta(days=7)
-LATE: Final = 2  # intervals; facts count as stale from then on
 MANY_QUARANTINED: Final = 1_000
 EXTENSIONS: Final = ("pg_trgm",)
 
 LATELY: Final = timedelta(days=7)  # a scope that nobody reads any more is no fault
 
-source, scope, harvest, token, quarantine, turn = (
-    table.__table__ for table in (SourceRow, ScopeRow, HarvestRow, TokenRow, QuarantineRow, TurnRow)
-)
+source, scope, harvest, token, account, quarantine, turn, sighting = (
+    table.__table__
+    for table in (
+        SourceRow, ScopeRow, HarvestRow, TokenRow, AccountRow, QuarantineRow, TurnRow, SightingRow,
+    )
+)  # fmt: skip
 
 
 class Finding(NamedTuple):
@@ -103,16 +114,38 @@ def check_sources(database: Database) -> Iterator[Finding]:
         )  # fmt: skip
         rows = session.execute(query).all()
         failing = session.execute(_failing()).all()
+        late = session.execute(_late()).all()
     for name, interval, complete, failures, now, kind in rows:
         if kind == "mlflow" or complete is not None:
             yield _source(name, complete, interval=timedelta(seconds=interval), now=now,
                           failures=failures)  # fmt: skip
+    for name, scope_name, complete, now in late:
+        yield Finding("fail", f"scope {scope_name} of {name}",
+                      f"read completely {_age(now - complete)} ago; its facts are stale",
+                      f"`model-catalog harvest {name}` says why.")  # fmt: skip
     for name, scope_name in failing:
         yield Finding("warn", f"scope {scope_name} of {name}", "its last harvest failed",
                       f"`model-catalog harvest {name}` says why.")  # fmt: skip
     if not rows:
         yield Finding("warn", "sources", "none is declared",
                       "Declare one: `model-catalog source apply FILE`.")  # fmt: skip
+
+
+def _late() -> sa.Select[Any]:
+    """Scopes that are late while others of their source are in time, and of which anything stands.
+
+    Where all of a source is late, the source itself says so.
+    """
+    interval, now = source.c.expected_interval_seconds, sa.func.now()
+    seen = sa.exists().where(sighting.c.scope_id == scope.c.id)
+    whole = last_complete() + LATE * lasting(interval) < now
+    late = is_late(ended(), first_opened(), interval=interval, when=now)
+    return (
+        sa.select(source.c.name, scope.c.name, sa.func.coalesce(ended(), first_opened()), now)
+        .join_from(scope, source, source.c.id == scope.c.source_id)
+        .where(source.c.enabled, late, ~sa.func.coalesce(whole, sa.true()), seen)
+        .order_by(source.c.name, scope.c.name)
+    )
 
 
 def _failing() -> sa.Select[tuple[str, str]]:
@@ -173,16 +206,17 @@ def _tokens(session: Session) -> Iterator[Finding]:
     """Only those that were used lately, and that nobody has a successor for."""
     used = token.c.last_used_at > sa.func.now() - SOON
     query = (
-        sa.select(token.c.public_id, token.c.role, token.c.expires_at, source.c.name)
+        sa.select(token.c.public_id, token.c.expires_at, source.c.name, account.c.name)
         .outerjoin_from(token, source, source.c.id == token.c.source_id)
+        .outerjoin(account, account.c.id == token.c.account_id)
         .where(token.c.revoked_at.is_(None), used, token.c.created_by != "software:worker")
         .where(token.c.expires_at.between(sa.func.now(), sa.func.now() + SOON))
         .where(token.c.expires_at - token.c.created_at > SOON)
         .order_by(token.c.expires_at)
     )
     found = session.execute(query).all()
-    for public_id, role, ends, name in found:
-        holder = f"source {name}" if name else role
+    for public_id, ends, name, owner in found:
+        holder = f"source {name}" if name else owner or "nobody"
         yield Finding("warn", f"token {public_id}", f"of {holder} ends {ends:%Y-%m-%d %H:%M} UTC",
                       "Make another (`model-catalog token create`) and replace it.")  # fmt: skip
     if not found:

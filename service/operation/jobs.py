@@ -9,11 +9,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session
 
 from schemas.harvest import Outcome
+from service.access.idempotency import forget_answers
 from service.access.tables import TokenRow
 from service.db import Database
 from service.ingest.harvests import forget
+from service.ingest.refold import continue_refolds
+from service.ingest.retry import retry_outdated
 from service.ingest.tables import HarvestRow, QuarantineRow
 from service.operation.retention import forget_training_runs
+from service.people.expiry import expire_pins
 
 TOKENS_SHOWN: Final = timedelta(days=30)  # after their end
 SETTLED_SHOWN: Final = timedelta(days=90)  # refused records that somebody has settled
@@ -43,6 +47,8 @@ def run_jobs(
             return done
 
         found[name] = database.transact(alone)
+    found["pins_expired"] = expire_pins(database, dry_run=dry_run)
+    found["refolded"] = continue_refolds(database, dry_run=dry_run)
     if training_run_days is not None:
         after = timedelta(days=training_run_days)
         found["training_runs"] = forget_training_runs(database, after=after, dry_run=dry_run)
@@ -82,12 +88,13 @@ def drop_settled(session: Session) -> int:
 
 
 def bound_quarantine(session: Session, most: int = MOST_QUARANTINED) -> int:
-    """What a source had refused beyond the newest so many: nobody reads that far."""
+    """What a source had refused beyond the newest so many; never a plan that waits for somebody."""
     newest_first = sa.func.row_number().over(
         partition_by=quarantine.c.source_id,
         order_by=(quarantine.c.last_at.desc(), quarantine.c.id.desc()),
     )
-    ranked = sa.select(quarantine.c.id, newest_first.label("rank")).subquery()
+    plans = sa.and_(quarantine.c.what == "held_back", quarantine.c.resolved_at.is_(None))
+    ranked = sa.select(quarantine.c.id, newest_first.label("rank")).where(~plans).subquery()
     beyond = sa.select(ranked.c.id).where(ranked.c.rank > most)
     return _count(session, sa.delete(quarantine).where(quarantine.c.id.in_(beyond)))
 
@@ -111,6 +118,8 @@ def _count(session: Session, statement: Any) -> int:
 JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "harvests_expired": expire_harvests,
     "tokens_dropped": drop_tokens,
+    "answers_forgotten": forget_answers,
+    "refused_retried": retry_outdated,
     "settled_dropped": drop_settled,
     "quarantine_bounded": bound_quarantine,
     "reports_shortened": shorten_reports,

@@ -78,9 +78,8 @@ def namespaces_of(
 
     The built-in source is limited by its speakers alone; another one by its `may_name` as well.
     """
-    allowed = frozenset(fold_name(namespace) for namespace in within)
-    if speaker.caller.namespaces is not None:
-        allowed &= speaker.caller.namespaces
+    named = {fold_name(namespace) for namespace in within}
+    allowed = frozenset(one for one in named if speaker.caller.may_in("models:enter", one))
     if source is not None and source.name != PEOPLE:
         allowed &= source.may_name
     return allowed
@@ -104,7 +103,7 @@ def speaking(session: Session, speaker: Speaker, *, within: Iterable[str]) -> So
 def _widen(session: Session, speaker: Speaker, *, allowed: frozenset[str]) -> None:
     hold(session, f"source {PEOPLE}")
     state = find_source(session, PEOPLE)
-    said = state.model_dump(exclude={"scopes"}) if state else {
+    said = state.model_dump(include=set(SourceSettings.model_fields)) if state else {
         "name": PEOPLE, "kind": SourceKind.PERSON, "namespace": min(allowed), "may_name": (),
     }  # fmt: skip
     asked = SourceSettings.model_validate(

@@ -6,7 +6,11 @@ status says what became of the caller, not of the request.
 
 from typing import Any, Final, NamedTuple
 
-ROLES: Final = ("anonymous", "reader", "elsewhere", "source", "other_source", "admin", "bootstrap")
+ROLES: Final = (
+    "anonymous", "reader", "elsewhere", "owner", "reviewer", "auditor", "source", "other_source",
+    "admin", "bootstrap",
+)  # fmt: skip
+READERS: Final = ("reader", "owner", "reviewer", "auditor", "admin")  # of namespace retail
 HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
 UNOPENED: Final = "0193a0f4-0000-7000-8000-000000000001"
 SOURCE: Final = {"name": "mlflow-prod", "kind": "mlflow", "namespace": "retail"}
@@ -16,7 +20,7 @@ OPEN: Final = {
 
 
 class Row(NamedTuple):
-    """One route: a request to it, and the statuses in the order of `ROLES`."""
+    """One route: a request to it, and the statuses in the order of `ROLES` (see `answers`)."""
 
     method: str
     path: str
@@ -25,16 +29,28 @@ class Row(NamedTuple):
     body: Any = None
 
 
-PUBLIC: Final = (200,) * 7
-READ: Final = (401, 200, 200, 403, 403, 200, 403)
-FOUND: Final = (401, 200, 404, 403, 403, 200, 403)  # of namespace retail
-ADMIN: Final = (401, 403, 403, 403, 403, 200, 403)
-OWN_SOURCE: Final = (401, 403, 403, 200, 403, 200, 403)
-POSTED: Final = (401, 403, 403, 200, 403, 403, 403)
-IN_HARVEST: Final = (401, 403, 403, 404, 404, 403, 403)
-NO_SUCH: Final = (401, 403, 403, 403, 403, 404, 403)
-MADE: Final = (401, 403, 403, 403, 403, 201, 201)
-OPENED: Final = (401, 403, 403, 201, 403, 403, 403)
+def answers(status: int, *roles: str, **others: int) -> tuple[int, ...]:
+    """Some roles are answered this, others what is named; the rest 403, and 401 without a token.
+
+    `answers(200, *READERS, elsewhere=404)`: readers of namespace retail may, others see nothing.
+    """
+    told = {"anonymous": 401} | dict.fromkeys(roles, status) | others
+    assert set(told) <= set(ROLES), sorted(set(told) - set(ROLES))
+    return tuple(told.get(role, 403) for role in ROLES)
+
+
+PUBLIC: Final = answers(200, *ROLES)
+READ: Final = answers(200, *READERS, "elsewhere")
+FOUND: Final = answers(200, *READERS, elsewhere=404)
+ADMIN: Final = answers(200, "admin")
+AUDITED: Final = answers(200, "admin", "auditor")
+OWN_SOURCE: Final = answers(200, "source", "admin", "auditor")
+POSTED: Final = answers(200, "source")
+IN_HARVEST: Final = answers(404, "source", "other_source")
+NO_SUCH: Final = answers(404, "admin")
+MADE: Final = answers(201, *READERS, "elsewhere", "bootstrap")
+HELD: Final = answers(200, *(role for role in ROLES if role != "anonymous"))
+OPENED: Final = answers(201, "source")
 
 MODEL: Final = "/api/v1/models/{namespace}/{name}"
 CHURN: Final = "/api/v1/models/retail/churn"
@@ -42,22 +58,29 @@ BELOW: Final = "/api/v1/harvests/{harvest}"
 NOTHING: Final = f"/api/v1/harvests/{UNOPENED}"
 SOURCES: Final = "/api/v1/sources/{source}"
 PROD: Final = "/api/v1/sources/mlflow-prod"
+ACCOUNT: Final = "/api/v1/accounts/{account}"
+WHY: Final = {"reason": "tests"}
+ITEM: Final = "/api/v1/quarantine/{item}"
 PLURALS: Final = (
     "builds", "datasets", "deployments", "owners", "repositories", "training-runs", "uses",
 )  # fmt: skip
 NOBODY: Final = "0193a0f4-0000-7000-8000-000000000002"
-ABSENT: Final = (401, 404, 404, 403, 403, 404, 403)
-ENTERED: Final = (401, 403, 403, 403, 403, 201, 403)
-UNASKED: Final = (401, 403, 403, 403, 403, 422, 403)  # it lacks what a changing request needs
-FILE_ALONE: Final = (401, 403, 403, 403, 403, 415, 403)
+ABSENT: Final = answers(404, *READERS, "elsewhere")
+ENTERED: Final = answers(201, "reviewer", admin=200)  # the same again changes nothing
+NOT_ENTERED: Final = answers(404, "admin", "reviewer")
+UNASKED: Final = answers(422, "admin", "reviewer")  # it lacks what a changing request needs
+FILE_ALONE: Final = answers(415, "admin", "reviewer")
 UNSEEN: Final[dict[str, list[Any]]] = {"observations": []}
+PINNED: Final = {"value": "x", "reason": "tests"}
+NO_TAG: Final = answers(428, "owner", elsewhere=404)  # it may, and has not said what it read
+UNPINNED: Final = answers(404, "reader", "elsewhere", "owner", "reviewer", "admin")
 
 MATRIX: Final = (
     Row("GET", "/livez", PUBLIC),
     Row("GET", "/readyz", PUBLIC),
     Row("GET", "/errors/{code}", PUBLIC, "/errors/not_found"),
-    Row("GET", "/version", (401, 200, 200, 403, 403, 200, 403)),
-    Row("GET", "/metrics", (401, 200, 200, 403, 403, 200, 403)),
+    Row("GET", "/version", READ),
+    Row("GET", "/metrics", READ),
     Row("GET", "/api/v1/openapi.json", PUBLIC),
     *(Row("GET", f"/api/v1/{name}", READ) for name in ("models", "versions", *PLURALS)),
     *(
@@ -86,6 +109,16 @@ MATRIX: Final = (
     ),
     Row("GET", f"{MODEL}/history", FOUND, f"{CHURN}/history"),
     Row("GET", f"{MODEL}/versions/{{version}}/history", FOUND, f"{CHURN}/versions/1/history"),
+    Row("GET", f"{MODEL}/history.{{form}}", FOUND, f"{CHURN}/history.csv"),
+    Row(
+        "GET", f"{MODEL}/versions/{{version}}/history.{{form}}", FOUND,
+        f"{CHURN}/versions/1/history.jsonl",
+    ),
+    *(
+        Row("GET", f"/api/v1/{kind}/{{entry}}/history.{{form}}", ABSENT,
+            f"/api/v1/{kind}/{NOBODY}/history.csv")
+        for kind in PLURALS
+    ),
     *(
         Row("GET", f"/api/v1/{kind}/{{entry}}{below}", ABSENT, f"/api/v1/{kind}/{NOBODY}{below}")
         for kind in PLURALS
@@ -97,6 +130,18 @@ MATRIX: Final = (
     ),
     Row("GET", "/api/v1/explain", READ, "/api/v1/explain?model=retail/churn"),
     Row("GET", "/api/v1/coverage", READ),
+    *(Row("GET", f"/api/v1/{name}", READ) for name in ("time-to-catalog", "unknowns")),
+    *(
+        Row("GET", f"/api/v1/{name}.{{form}}", READ, f"/api/v1/{name}.csv")
+        for name in ("coverage", "time-to-catalog", "unknowns")
+    ),
+    *(
+        Row("GET", f"/api/v1/{name}.{{form}}", AUDITED, f"/api/v1/{name}.csv")
+        for name in ("sources", "quarantine")
+    ),
+    Row("GET", f"{SOURCES}/harvests.{{form}}", OWN_SOURCE, f"{PROD}/harvests.csv"),
+    Row("GET", "/api/v1/succession", READ),
+    Row("GET", f"{MODEL}/succession", FOUND, f"{CHURN}/succession"),
     Row("GET", "/api/v1/namespaces", READ),
     Row("GET", "/docs", PUBLIC),
     Row("GET", "/docs/page.{kind}", PUBLIC, "/docs/page.js"),
@@ -104,12 +149,43 @@ MATRIX: Final = (
         "namespace": "retail", "name": "entered", "reason": "tests",
     }),
     Row("GET", f"{MODEL}/entered", ABSENT, f"{CHURN}/entered"),
-    Row("PUT", f"{MODEL}/entered", NO_SUCH, f"{CHURN}/entered", {"reason": "tests"}),
+    Row("PUT", f"{MODEL}/entered", NOT_ENTERED, f"{CHURN}/entered", {"reason": "tests"}),
     Row("DELETE", f"{MODEL}/entered", UNASKED, f"{CHURN}/entered"),
     Row("POST", "/api/v1/imports", FILE_ALONE, "", {}),
     Row("GET", "/api/v1/changes", READ),
     Row("GET", "/api/v1/changes.{form}", READ, "/api/v1/changes.jsonl"),
-    Row("GET", "/api/v1/sources", ADMIN),
+    Row("GET", "/api/v1/exports/keys", READ),
+    *(
+        row
+        for place, here in (
+            (MODEL, CHURN), (f"{MODEL}/versions/{{version}}", f"{CHURN}/versions/1"),
+        )
+        for row in (
+            Row("GET", f"{place}/pins", FOUND, f"{here}/pins"),
+            Row("GET", f"{place}/pins/{{field}}", FOUND, f"{here}/pins/description"),
+            Row("PUT", f"{place}/pins/{{field}}", NO_TAG, f"{here}/pins/description", PINNED),
+            Row("DELETE", f"{place}/pins/{{field}}", UNPINNED, f"{here}/pins/description"),
+        )
+    ),
+    *(
+        Row(method, f"/api/v1/{kind}/{{entry}}/pins{field}", statuses,
+            f"/api/v1/{kind}/{NOBODY}/pins{field and ('/purpose' if kind == 'uses' else '/name')}",
+            body)
+        for kind in PLURALS
+        for method, field, statuses, body in (
+            ("GET", "", ABSENT, None), ("GET", "/{field}", ABSENT, None),
+            ("PUT", "/{field}", UNPINNED, PINNED), ("DELETE", "/{field}", UNPINNED, None),
+        )
+    ),
+    Row("GET", "/api/v1/conflicts", READ),
+    Row("GET", "/api/v1/conflicts.{form}", READ, "/api/v1/conflicts.csv"),
+    Row("POST", "/api/v1/conflicts:resolve", UNPINNED, "", {
+        "kind": "model", "entry": NOBODY, "field": "description", "value": "x", "reason": "tests",
+    }),
+    Row("PUT", f"{SOURCES}/precedence/{{field}}", ADMIN, f"{PROD}/precedence/name",
+        {"rank": 40, "reason": "tests"}),
+    Row("DELETE", f"{SOURCES}/precedence/{{field}}", NO_SUCH, f"{PROD}/precedence/license"),
+    Row("GET", "/api/v1/sources", AUDITED),
     Row("GET", SOURCES, OWN_SOURCE, PROD),
     Row("PUT", SOURCES, ADMIN, PROD, SOURCE),
     Row("GET", f"{SOURCES}/harvests", OWN_SOURCE, f"{PROD}/harvests"),
@@ -123,14 +199,73 @@ MATRIX: Final = (
     }),
     Row("POST", f"{BELOW}/observations", IN_HARVEST, f"{NOTHING}/observations", UNSEEN),
     Row(
-        "GET", "/api/v1/harvests/{harvest:uuid}", (401, 403, 403, 404, 404, 404, 403), NOTHING,
+        "GET", "/api/v1/harvests/{harvest:uuid}",
+        answers(404, "source", "other_source", "admin", "auditor"), NOTHING,
     ),
     Row("GET", f"{BELOW}/unseen", IN_HARVEST, f"{NOTHING}/unseen"),
     Row("GET", f"{BELOW}/known", IN_HARVEST, f"{NOTHING}/known"),
     Row("POST", f"{BELOW}:heartbeat", IN_HARVEST, f"{NOTHING}:heartbeat"),
     Row("POST", f"{BELOW}:close", IN_HARVEST, f"{NOTHING}:close", {"outcome": "failed"}),
-    Row("GET", "/api/v1/quarantine", ADMIN),
-    Row("GET", "/api/v1/tokens", ADMIN),
-    Row("DELETE", "/api/v1/tokens/{public_id}", NO_SUCH, "/api/v1/tokens/nobodys1"),
+    Row("POST", f"{MODEL}:merge", NO_SUCH, f"{CHURN}:merge", {"other": "retail/x", **WHY}),
+    Row("POST", f"{MODEL}:unmerge", answers(409, "admin"), f"{CHURN}:unmerge", WHY),
+    Row("POST", f"{MODEL}/versions/{{version}}:merge", NO_SUCH, f"{CHURN}/versions/1:merge", {
+        "other": NOBODY, **WHY,
+    }),
+    Row(
+        "POST", f"{MODEL}/versions/{{version}}:unmerge", answers(409, "admin"),
+        f"{CHURN}/versions/1:unmerge", WHY,
+    ),
+    *(
+        Row("POST", f"/api/v1/{kind}/{{entry}}:{verb}", NO_SUCH, f"/api/v1/{kind}/{NOBODY}:{verb}",
+            {"other": NOBODY, **WHY})
+        for kind in PLURALS
+        for verb in ("merge", "unmerge")
+    ),
+    Row("GET", "/api/v1/contested-claims", READ),
+    Row("GET", "/api/v1/contested-claims.{form}", READ, "/api/v1/contested-claims.csv"),
+    Row("POST", "/api/v1/contested-claims/{claim}:decide", NO_SUCH,
+        "/api/v1/contested-claims/manifest-99:decide", {"decision": "same", **WHY}),
+    Row("GET", "/api/v1/owners/{entry}/aliases", ABSENT, f"/api/v1/owners/{NOBODY}/aliases"),
+    Row("POST", "/api/v1/owners/{entry}/aliases", NO_SUCH, f"/api/v1/owners/{NOBODY}/aliases", {
+        "identifier": "handle:anna", **WHY,
+    }),
+    Row("DELETE", "/api/v1/owners/{entry}/aliases/{identifier}", NO_SUCH,
+        f"/api/v1/owners/{NOBODY}/aliases/handle:anna?reason=tests"),
+    Row("GET", "/api/v1/quarantine", AUDITED),
+    Row("GET", f"{ITEM}", answers(404, "admin", "auditor"), "/api/v1/quarantine/99"),
+    Row("GET", f"{ITEM}/plan", answers(404, "admin", "auditor"), "/api/v1/quarantine/99/plan"),
+    *(
+        Row("POST", f"{ITEM}:{what}", NO_SUCH, f"/api/v1/quarantine/99:{what}", WHY)
+        for what in ("release", "drop", "retry")
+    ),
+    Row("POST", "/api/v1/quarantine:retry", NO_SUCH, "/api/v1/quarantine:retry?source=nobody", WHY),
+    Row("POST", f"{SOURCES}:retire", NO_SUCH, "/api/v1/sources/nobody:retire", WHY),
+    Row("GET", "/api/v1/accounts", AUDITED),
+    Row("POST", "/api/v1/accounts", answers(201, "admin"), "", {
+        "name": "somebody", "reason": "tests",
+    }),
+    Row("GET", ACCOUNT, AUDITED, "/api/v1/accounts/anna"),
+    Row("PUT", ACCOUNT, answers(428, "admin"), "/api/v1/accounts/anna", {
+        "display_name": "Anna", "reason": "tests",
+    }),
+    Row("POST", f"{ACCOUNT}:disable", NO_SUCH, "/api/v1/accounts/nobody:disable", WHY),
+    Row("POST", f"{ACCOUNT}:enable", NO_SUCH, "/api/v1/accounts/nobody:enable", WHY),
+    Row("GET", "/api/v1/role-grants", READ),
+    Row("POST", "/api/v1/role-grants", NO_SUCH, "", {"account": "nobody", "role": "admin", **WHY}),
+    Row("DELETE", "/api/v1/role-grants/{grant}", NO_SUCH, "/api/v1/role-grants/99?reason=tests"),
+    Row("GET", "/api/v1/owner-mappings", AUDITED),
+    Row("POST", "/api/v1/owner-mappings", NO_SUCH, "", {
+        "account": "nobody", "owner": "handle:anna", **WHY,
+    }),
+    Row(
+        "DELETE", "/api/v1/owner-mappings/{owner}/{account}", NO_SUCH,
+        "/api/v1/owner-mappings/handle:anna/nobody?reason=tests",
+    ),
+    Row("GET", "/api/v1/me", HELD),
+    Row("GET", "/api/v1/tokens", READ),
+    Row(
+        "DELETE", "/api/v1/tokens/{public_id}", answers(404, *READERS, "elsewhere"),
+        "/api/v1/tokens/nobodys1",
+    ),
     Row("POST", "/api/v1/tokens", MADE, "", {"role": "reader"}),  # last: it ends the bootstrap's
 )  # fmt: skip

@@ -112,7 +112,7 @@ def test_token_scopes_within_role(service: Service) -> None:
     }
 
     assert answered == {
-        "models": [200, 200], "models.csv": [403, 200], "tokens": [403, 403], "sources": [403, 403],
+        "models": [200, 200], "models.csv": [403, 200], "tokens": [403, 200], "sources": [403, 403],
     }  # fmt: skip
     refused = service.ask("GET", "tokens", listing).json()
     assert (refused["code"], refused["status"]) == ("insufficient_scope", 403)
@@ -121,7 +121,7 @@ def test_token_scopes_within_role(service: Service) -> None:
 def test_role_scopes_known() -> None:
     """Every role's scopes stand in the one table; a role that nobody knows may nothing."""
     assert {scope for scopes in ROLES.values() for scope in scopes} <= set(SCOPES)
-    assert capabilities("owner", frozenset(SCOPES)) == {"public"}
+    assert capabilities("owner", frozenset(SCOPES)) == {"public", "self:read"}
 
 
 def test_token_asked_for(service: Service) -> None:
@@ -202,11 +202,14 @@ def test_token_bootstrap_one_use(service: Service) -> None:
     with pytest.raises(tokens.AlreadyBootstrapped):
         database.transact(lambda s: tokens.bootstrap(s, actor=OPERATOR, recover=False))
     database.transact(lambda s: tokens.bootstrap(s, actor=OPERATOR, recover=True))
-    made = [(c["op"], c["new"]["role"]) for c in changes(database)]
+    made = [(c["op"], c["new"]["role"]) for c in changes(database) if c["kind"] == "token"]
     assert made == [
         ("grant", "reader"), ("bootstrap", "bootstrap"), ("grant", "admin"),
         ("recover", "bootstrap"),
     ]  # fmt: skip
+    assert rows(database, "SELECT name, kind FROM account WHERE kind = 'person'") == [
+        ("admin", "person")
+    ]
     lives = rows(database, "SELECT expires_at - created_at < interval '61 min' FROM token "
                            "WHERE role = 'bootstrap'")  # fmt: skip
     assert lives == [(True,), (True,)]

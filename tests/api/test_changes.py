@@ -7,9 +7,12 @@ import threading
 import sqlalchemy as sa
 
 from service.db import Database
+from tests.conftest import Statements
 from tests.docs.tables import documented, section
 from tests.support.catalog import make_source, model, post, version
 from tests.support.http import Service, wait_for_feed
+
+CHECKED = 1  # statements that find the caller
 
 
 def test_changes_followed(service: Service) -> None:
@@ -35,12 +38,14 @@ def test_changes_followed(service: Service) -> None:
     about = [c["op"] for c in service.get("changes", entry=entry)["items"] if c["op"] != "number"]
     assert about == ["create", "update"]
     for wrong in ("since=x", "since=1", "since=-1-1", "since=1-1-1", f"since={10**19}-0", "entry=x",
-                  "kind=", "page_size=2000", "since=1-1&since=2-2"):  # fmt: skip
+                  f"since=0-{10**18 * 9 + 10**18 - 1}", "since=seq--1", "since=seq-1-1", "since=",
+                  "since=2026-11-20T12:00:00", "since=seq-%D9%A1", "kind=", "page_size=2000",
+                  "since=1-1&since=2-2"):  # fmt: skip
         assert service.ask("GET", f"changes?{wrong}", service.reader).status_code == 422, wrong
 
 
 def test_changes_late_commit(service: Service, database: Database) -> None:
-    """RULES 5.8: a row with a lower id that commits later is not lost: the feed waits for it."""
+    """AUD-10: who began first and commits last comes last; nobody waits, nothing is lost."""
     source = make_source(database)
     written, go_on = threading.Event(), threading.Event()
 
@@ -60,14 +65,113 @@ def test_changes_late_commit(service: Service, database: Database) -> None:
     writer.start()
     written.wait(20)
     post(database, source, model())
-    held_back = service.get("changes", admin, since=before)
+    wait_for_feed(database)
+    first = service.get("changes", admin, since=before)
     go_on.set()
     writer.join()
     wait_for_feed(database)
-    shown = service.get("changes", admin, since=held_back["next"])
+    then = service.get("changes", admin, since=first["next"])
 
-    assert held_back == {"items": [], "next": before}
-    assert [one["op"] for one in shown["items"] if one["op"] != "number"] == ["slow", "create"]
+    assert [one["op"] for one in first["items"] if one["op"] != "number"] == ["create"]
+    assert [one["op"] for one in then["items"]] == ["slow"]
+    assert then["items"][0]["id"] < first["items"][0]["id"]
+    assert then["items"][0]["seq"] == first["items"][-1]["seq"] + 1
+
+
+def test_changes_unsealed(service: Service, database: Database) -> None:
+    """What is not sealed yet has no place: the feed shows it when it has one, a history at once."""
+    source = make_source(database)
+    wait_for_feed(database)
+    end = service.get("changes", page_size="1000")["next"]
+    post(database, source, model())
+    nothing = service.get("changes", since=end)
+    early = service.get("models/retail/churn/history")["items"][-1]
+    wait_for_feed(database)
+    shown = service.get("changes", since=end)["items"][0]
+    later = service.get("models/retail/churn/history")["items"][-1]
+
+    assert nothing == {"items": [], "next": end}
+    assert (early["seq"], early["cursor"]) == (None, None)
+    assert later == early | {"seq": shown["seq"], "cursor": f"seq-{shown['seq']}"}
+    assert shown.items() <= later.items()
+
+
+def test_changes_since_a_time(service: Service, database: Database) -> None:
+    """A time begins with the first change that was recorded then or later."""
+    source = make_source(database)
+    post(database, source, model(description="A"))
+    wait_for_feed(database)
+    post(database, source, model(at="2026-11-21T00:00:00Z", description="B"))
+    wait_for_feed(database)
+    every = service.get("changes")["items"]
+    last = every[-1]
+    found = service.get("changes", since=last["recorded_at"])
+    end = service.get("changes", since="2999-01-01T00:00:00Z")
+
+    assert (found["items"], found["next"]) == ([last], last["cursor"])
+    assert service.get("changes", since="2020-01-01T00:00:00Z")["items"] == every
+    assert service.get("changes", since="2020-01-01")["items"] == every
+    assert end == {"items": [], "next": last["cursor"]}
+
+
+def test_changes_earlier_cursor(service: Service, database: Database) -> None:
+    """A cursor of before there was a sealed order goes on after the change that it named."""
+    post(database, make_source(database), model(), version(1))
+    wait_for_feed(database)
+    every = service.get("changes")["items"]
+
+    assert service.get("changes", since=f"4711-{every[0]['id']}")["items"] == every[1:]
+    assert service.get("changes", since="0-0")["items"] == every
+    assert service.get("changes", since=f"4711-{10**9}")["items"] == every
+
+
+def test_changes_cursor_ahead(service: Service, database: Database) -> None:
+    """A cursor from beyond the end, after an older copy was restored, is refused: 409."""
+    post(database, make_source(database), model())
+    wait_for_feed(database)
+    answer = service.ask("GET", "changes?since=seq-1000", service.reader)
+    as_file = service.ask("GET", "changes.csv?since=seq-1000", service.reader)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "cursor_ahead")
+    assert (as_file.status_code, as_file.json()["code"]) == (409, "cursor_ahead")
+
+
+def test_changes_kind_unknown(service: Service) -> None:
+    """A kind that does not exist would find nothing for ever: the nearest one is named."""
+    answer = service.ask("GET", "changes?kind=model,versoin", service.reader)
+
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert (problem["pointer"], problem["message"]) == (
+        "?kind", "is no kind of change; did you mean version?",
+    )  # fmt: skip
+
+
+def test_changes_passed_over(service: Service, database: Database) -> None:
+    """Where nothing matches, the cursor still goes on: what was passed over is not read again."""
+    post(database, make_source(database), model(), version(1))
+    wait_for_feed(database)
+    every = service.get("changes")
+
+    assert service.get("changes", kind="build") == {"items": [], "next": every["next"]}
+
+
+def test_changes_statements(service: Service, database: Database, statements: Statements) -> None:
+    """A page costs the same statements, however long it is and wherever it begins."""
+    source = make_source(database)
+    post(database, source, *(model(f"m{number}") for number in range(30)))
+    wait_for_feed(database)
+    every = service.get("changes")["items"]
+    begun = {"since": every[-1]["recorded_at"]}
+    then = {"since": every[20]["cursor"]}
+    asked: list[dict[str, str]] = [{}, {"page_size": "1"}, begun, {"kind": "model"}, then]
+    counts = []
+    for parameters in asked:
+        with statements() as said:
+            service.get("changes", **parameters)
+        counts.append(len(said))
+
+    assert counts == [CHECKED + 2] * len(asked)
 
 
 def test_changes_concurrent_writers(service: Service, database: Database) -> None:
@@ -84,11 +188,10 @@ def test_changes_concurrent_writers(service: Service, database: Database) -> Non
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for writer in writers:
         writer.start()
-    seen, cursor, done = [], "0-0", False
+    seen, cursor, done = [], "seq-0", False
     while not done:
         done = not any(writer.is_alive() for writer in writers)
-        if done:
-            wait_for_feed(database)
+        wait_for_feed(database)
         while items := (page := service.get("changes", since=cursor, page_size="3"))["items"]:
             seen += [change["id"] for change in items]
             cursor = page["next"]

@@ -39,16 +39,16 @@ def test_model_provenance(disputed: Service) -> None:
     strong = {
         "source": "mlflow-prod", "subject": "mlflow:mlflow-prod/default/churn",
         "observed_at": "2026-11-20T12:00:00.000000Z", "evidence": EVIDENCE,
-        "inferred": False, "precedence": 80,
+        "inferred": False, "precedence": 80, "stale": False,
     }  # fmt: skip
     weak = {
         "source": "mlflow-other", "subject": "mlflow:mlflow-other/default/churn",
         "observed_at": "2026-11-21T00:00:00.000000Z", "evidence": None, "inferred": False,
-        "precedence": 40,
+        "precedence": 40, "stale": False,
     }  # fmt: skip
     assert said["description"] == strong | {
         "value": "strong", "confirmed_at": strong["observed_at"], "conflict": True,
-        "rule": "top", "contenders": [weak | {"value": "weak"}],
+        "rule": "top", "contenders": [weak | {"value": "weak"}], "pin": None,
     }  # fmt: skip
     assert found["conflicts"] == ["description", "lifecycle"]
     assert said["tags"]["value"] == ["a", "b", "c"]

@@ -1,10 +1,13 @@
 """Why something is, or is not, in the catalog: every cause, and only what the caller may know."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from schemas.harvest import Outcome
+from schemas.harvest import Outcome, Skipped
+from schemas.identifiers import Identifier
+from schemas.strict import instant_text
 from tests.conftest import Statements
 from tests.support.catalog import NOON, Sweep, gone, make_source, model, post, version
 from tests.support.http import Service
@@ -36,7 +39,33 @@ def asked(service: Service) -> Service:
     post(service.database, source, model("old"), gone(model("old"), LATER))
     bad = {"subject": model("bad")["subject"], "observed_at": NOON, "facts": {"descripton": 1}}
     post(service.database, source, bad)
+    _with_obstacles(service)
     return service
+
+
+def _with_obstacles(service: Service) -> None:
+    """Another source: what its token may not see, what it could not read, what is held back."""
+    source = make_source(
+        service.database, "mlflow-half", held_back_count=1, held_back_share=0.1, may_name=["retail"]
+    )
+    listed = [model(name, source="mlflow-half", at=NOON) for name in ("x1", "x2", "x3", "x4")]
+    first = Sweep(service.database, source)
+    first.sweep(*listed)
+    first.close()
+    second = Sweep(service.database, source)
+    at = instant_text(datetime.now(UTC))
+    second.sweep(listed[0])
+    second.send(*(gone(one, at) for one in listed[1:3]))
+    skipped = [
+        Skipped(code="not_readable", message="the server says 403",
+                subject=Identifier.model_validate(model(name, source="mlflow-half")["subject"]))
+        for name in ("secret", "x4")
+    ]  # fmt: skip
+    skipped.append(
+        Skipped(code="mlmodel_unreadable", message="it is no YAML",
+                subject=Identifier.model_validate(model("odd", source="mlflow-half")["subject"]))
+    )  # fmt: skip
+    assert second.close(skipped=tuple(skipped)).held_back == 2
 
 
 def verdict(service: Service, token: str | None = None, **asked: str) -> Any:
@@ -52,17 +81,26 @@ def test_explain_verdicts(asked: Service) -> None:
                        {"model": "Retail/CHURN"}, {"digest": "a" * 64}, {"digest": "md5:7"},
                        {"identifier": f"version:mlflow:{prod}/churn/1"}],
         "gone": [{"mlflow": f"{prod}/old"}, {"model": "retail/old"}],
-        "referred_to": [{"mlflow": f"{prod}/run-1"}, {"dataset": "S3://lake/churn"}],
+        "referred_to": [{"mlflow": f"{prod}/run-1"}, {"run": f"{prod}/run-1"}, {"run": "run-1"},
+                        {"dataset": "S3://lake/churn"}],
         "quarantined": [{"mlflow": f"{prod}/bad"}],
         "excluded": [{"mlflow": f"{prod}/draft-x"}, {"mlflow": f"{prod}/draft-x/3"},
                      {"mlflow": "mlflow-prod/team-c/x"}],
         "never_seen": [{"mlflow": f"{prod}/nothing"}, {"mlflow": f"{prod}/churn/2"}],
-        "failing": [{"mlflow": "broken/default/x"}],
-        "never_harvested": [{"mlflow": "idle/default/x"}, {"mlflow": "mlflow-prod/team-b/x"}],
-        "disabled": [{"mlflow": "off/default/x"}],
-        "unknown_source": [{"mlflow": "nobody/default/x"}],
-        "unknown": [{"model": "retail/none"}, {"repository": "git@github.com:acme/none.git"},
-                    {"image": f"x@{DIGEST}"}, {"identifier": "handle:nobody"}],
+        "failing": [{"mlflow": "broken/default/x"}, {"source": "broken"}],
+        "never_harvested": [{"mlflow": "idle/default/x"}, {"source": "idle"},
+                            {"mlflow": "mlflow-prod/team-b/x"}],
+        "disabled": [{"mlflow": "off/default/x"}, {"source": "off"}],
+        "unknown_source": [{"mlflow": "nobody/default/x"}, {"source": "nobody"}],
+        "held_back": [{"mlflow": "mlflow-half/default/x2"}, {"model": "retail/x3"},
+                      {"source": "mlflow-half"}],
+        "not_visible": [{"mlflow": "mlflow-half/default/secret"},
+                        {"mlflow": "mlflow-half/default/secret/3"}],
+        "unreadable": [{"mlflow": "mlflow-half/default/odd"}],
+        "harvested": [{"source": "mlflow-prod"}],
+        "unknown": [{"model": "retail/none"}, {"run": "run-2"},
+                    {"repository": "git@github.com:acme/none.git"}, {"image": f"x@{DIGEST}"},
+                    {"identifier": "handle:nobody"}],
     }  # fmt: skip
     found = {
         expected: [verdict(asked, **one)["verdict"] for one in several]
@@ -111,6 +149,24 @@ def test_explain_refused(asked: Service) -> None:
     assert [one["settled_at"] is None for one in after["refusals"]] == [False]
 
 
+def test_explain_hidden_since(asked: Service) -> None:
+    """What stays although its source does not show it any more says so."""
+    found = verdict(asked, mlflow="mlflow-half/default/x4")
+    (skipped,) = found["skipped"]
+
+    assert (found["verdict"], skipped["code"]) == ("in_catalog", "not_readable")
+    assert found["summary"].endswith("; not_readable: the last harvest could not read it.")
+
+
+def test_explain_held_back(asked: Service) -> None:
+    """What a harvest would retire, and is not believed, names the plan that waits."""
+    found = verdict(asked, model="retail/x2")
+    (plan,) = found["held_back"]
+
+    assert (plan["source"], plan["scope"]) == ("mlflow-half", "registry/default")
+    assert f"item {plan['item']} of the quarantine" in found["summary"]
+
+
 def test_explain_replaced_and_merged(asked: Service) -> None:
     """A thing that took another's place names it; what was merged leads to where it went."""
     again = verdict(asked, mlflow="mlflow-prod/default/again")
@@ -126,9 +182,11 @@ def test_explain_replaced_and_merged(asked: Service) -> None:
     before = verdict(asked, mlflow="mlflow-two/default/churn2")["entries"][0]["id"]
     post(asked.database, other, alone | {"observed_at": LATER, "same_as": [model()["subject"]]})
     merged = verdict(asked, mlflow="mlflow-two/default/churn2")
-    assert merged["entries"][0]["name"] == "retail/churn"
-    assert [(one["op"], one["other"]) for one in merged["decisions"]] == []
-    assert before != merged["entries"][0]["id"]
+    assert merged["verdict"] == "merged"
+    assert merged["summary"].startswith("It was merged into model retail/churn at ")
+    assert merged["summary"].endswith(": source mlflow-two calls them the same.")
+    assert {one["id"]: one["merged_into"] is None for one in merged["entries"]}[before] is False
+    assert [(one["op"], one["other"]) for one in merged["decisions"]] == [("merge", before)]
 
 
 def test_explain_visibility(asked: Service) -> None:
@@ -171,7 +229,7 @@ def test_explain_wrong_questions(asked: Service) -> None:
 
 
 def test_explain_statements(asked: Service, statements: Statements) -> None:
-    """A question costs at most seven statements, whatever is known."""
+    """A question costs at most eight statements, whatever is known."""
     counted = []
     for question in ({"mlflow": "mlflow-prod/default/churn"}, {"model": "retail/churn"},
                      {"digest": DIGEST}):  # fmt: skip
@@ -179,4 +237,4 @@ def test_explain_statements(asked: Service, statements: Statements) -> None:
             verdict(asked, **question)
         counted.append(len([one for one in said if "token" not in one]))
 
-    assert counted == [6, 4, 4]
+    assert counted == [8, 5, 5]

@@ -160,7 +160,7 @@ def test_invariant_12_statements_of_counts(counted: Service, statements: Stateme
             counted.get(f"models?{asked}")
         counts[asked] = len(said)
 
-    assert list(counts.values()) == [2, 3, 3, 4, 3, 6, 3, 4]
+    assert list(counts.values()) == [3, 4, 4, 5, 4, 7, 4, 5]
 
 
 def test_facets_of_several_lines(service: Service) -> None:

@@ -216,7 +216,6 @@ REFUSED = {
     "facet=owners": ("?facet/0", "did you mean owner?"),
     "source=mlflow-prd": ("?source/0", "Did you mean mlflow-prod?"),
     "namespace=retial": ("?namespace/0", "Did you mean retail?"),
-    "owner=me": ("?owner/0", "nobody"),
     "created_at__gte=soon": ("?created_at__gte", "must be a time like"),
     "downstream_dependents__gte=many": ("?downstream_dependents__gte", "must be a number"),
     "downstream_dependents__gte=nan": ("?downstream_dependents__gte", "finite"),

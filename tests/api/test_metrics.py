@@ -1,7 +1,7 @@
 """GET /metrics: what it counts, under which names, and that every alert rule has its figures."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from schemas.harvest import Coverage, Outcome
 from service.db import Database
 from service.figures import GAUGES, Tally
 from tests.architecture.source import ROOT
-from tests.support.catalog import Sweep, make_source, model, post, version
+from tests.support.catalog import Sweep, make_source, model, post, rows, version
+from tests.support.forging import forge_ledger
 from tests.support.http import Service, opened, wait_for_feed
 
 Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -54,8 +55,9 @@ def filled(database: Database) -> Database:
 
 
 def test_metrics_catalog(filled: Database) -> None:
-    """What stands in the database: models, sources, quarantine, the feed."""
+    """What stands in the database: models, sources, quarantine, the sealed ledger."""
     with opened(filled) as service:
+        wait_for_feed(filled)  # its reader's token too
         found = scraped(service)
 
     assert about(found, "models") == {("production",): 1, ("unknown",): 1}
@@ -65,8 +67,21 @@ def test_metrics_catalog(filled: Database) -> None:
     last = about(found, "harvest_last_complete_timestamp_seconds")
     assert (last["mlflow-two",], last["mlflow-prod",] > 1_700_000_000) == (0, True)
     assert about(found, "quarantine_items") == {("mlflow-prod", "refused"): 1}
-    assert about(found, "feed_lag_seconds") == {(): 0}
+    assert about(found, "ledger_unsealed_age_seconds") == {(): 0}
+    ((changes,),) = rows(filled, "SELECT count(*) FROM change")
+    assert about(found, "ledger_size") == {(): changes}
     assert about(found, "database_up") == {(): 1}
+
+
+def test_metrics_unsealed(filled: Database, owner_database: Database) -> None:
+    """Where nobody seals, the oldest change that waits says since when."""
+    make_source(filled, "mlflow-late")
+    forge_ledger(owner_database, "UPDATE change SET recorded_at = recorded_at - interval '90 s'"
+                 " WHERE id = (SELECT max(id) FROM change)")  # fmt: skip
+    with opened(filled) as service:
+        (age,) = about(scraped(service), "ledger_unsealed_age_seconds").values()
+
+    assert 90 <= age < 600
 
 
 def test_metrics_pushed_sources(filled: Database) -> None:
@@ -105,22 +120,35 @@ def test_metrics_harvests(filled: Database) -> None:
 def test_metrics_time_to_catalog(database: Database) -> None:
     """Versions that are new at their source count; what a first harvest brought does not."""
     source = make_source(database)
-    ((now,),) = [tuple(row) for row in _now(database)]
+    ((now,),) = rows(database, "SELECT clock_timestamp()")
     post(database, source, model(), version(1, created_at="2019-01-01T00:00:00Z"),
-         version(2, created_at=now))  # fmt: skip
+         version(2, created_at=now.isoformat()))  # fmt: skip
 
     with opened(database) as service:
         found = about(scraped(service), "time_to_catalog_seconds")
 
-    assert set(found) == {("0.5",), ("0.95",), ("0.99",)}
+    # the labels, in the order of their names
+    assert set(found) == {("version", q, "mlflow") for q in ("0.5", "0.9", "0.95", "0.99")}
     assert all(0 <= seconds < 600 for seconds in found.values())
 
 
-def _now(database: Database) -> Iterator[Any]:
-    with database.reading() as session:
-        yield session.execute(
-            sa.text("""SELECT to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS"Z"')""")
-        ).one()
+def test_metrics_last_complete_by_scope(filled: Database) -> None:
+    """Of several scopes the one that is furthest behind counts, while anything of it is there."""
+    source = make_source(filled, expected_interval=600)
+    with opened(filled) as service:
+        first = about(scraped(service), "harvest_last_complete_timestamp_seconds")
+        Sweep(filled, source, scope="registry/other").close()
+        again = about(scraped(service), "harvest_last_complete_timestamp_seconds")
+        sweep = Sweep(filled, source, scope="registry/never")
+        sweep.send(model("unfinished"))
+        sweep.close(Outcome.FAILED, error="no")
+        with filled.writing() as session:
+            seen = "UPDATE sighting SET scope_id = (SELECT id FROM scope WHERE name LIKE '%never')"
+            session.execute(sa.text(f"{seen} WHERE scope_id IS NULL"))
+        never = about(scraped(service), "harvest_last_complete_timestamp_seconds")
+
+    assert first == again
+    assert never["mlflow-prod",] == 0
 
 
 def test_metrics_requests(filled: Database) -> None:

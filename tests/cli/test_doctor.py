@@ -3,6 +3,8 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -10,9 +12,13 @@ import sqlalchemy as sa
 
 from schemas.harvest import Outcome
 from service.db import Database
+from service.ledger.notes import Keys, read_keys
+from service.ledger.sealing import as_sealer, seal
 from tests.cli.conftest import KEY, Command, Ran, Served
 from tests.support.catalog import Sweep, make_source, model
+from tests.support.forging import forge_ledger
 from tests.support.http import make_token
+from tests.support.keys import private_pem
 
 Found = dict[str, tuple[str, str, str]]
 Look = Callable[..., tuple[Ran, Found]]
@@ -55,7 +61,7 @@ def test_doctor_well(look: Look, harvested: Database) -> None:
 
     assert {what: state for what, (state, _, _) in found.items()} == dict.fromkeys(
         ("settings", "server", "extension pg_trgm", "clock", "schema", "roles",
-         "source mlflow-prod", "tokens", "quarantine"), "ok",
+         "source mlflow-prod", "tokens", "quarantine", "ledger", "checkpoints"), "ok",
     )  # fmt: skip
     assert (ran.code, ran.err) == (0, "Everything is as it should be.\n")
 
@@ -125,6 +131,31 @@ def test_doctor_window(look: Look, harvested: Database) -> None:
     }
 
 
+def test_doctor_ledger(
+    look: Look, harvested: Database, owner_database: Database, tmp_path: Path
+) -> None:
+    """It says when nobody seals, and what is lost as long as checkpoints are not signed."""
+    forge_ledger(owner_database, "UPDATE change SET recorded_at = recorded_at - interval '2 h'")
+    _, waiting = look("--offline")
+    sealer = as_sealer(harvested)
+    seal(sealer, keys=Keys())
+    _, unsigned = look("--offline")
+    (tmp_path / "key.pem").write_bytes(private_pem())
+    make_source(harvested, "another")
+    seal(sealer, keys=read_keys(str(tmp_path / "key.pem")), every=timedelta(0))
+    _, signed = look("--offline")
+    sealer.dispose()
+
+    state, said, fix = waiting["ledger"]
+    assert state == "fail"
+    assert "changes wait to be sealed, the oldest for 120 min" in said
+    assert "catalog_sealer" in fix
+    assert unsigned["ledger"][0] == "ok"
+    assert unsigned["checkpoints"][:2] == ("warn", "not signed")
+    assert "MODEL_CATALOG_EXPORT_SIGNING_KEY_FILE" in unsigned["checkpoints"][2]
+    assert signed["checkpoints"] == ("ok", "signed", "")
+
+
 @pytest.mark.parametrize(
     ("statement", "what", "said"),
     [
@@ -133,7 +164,11 @@ def test_doctor_window(look: Look, harvested: Database) -> None:
         ("ALTER TABLE change DISABLE TRIGGER refuse_rows", "tables", "change refuse_rows is"),
         ("ALTER TABLE observation OWNER TO catalog_app", "roles", "single-role mode"),
         ("REVOKE SELECT ON model FROM catalog_app", "tables", "may not read model"),
-        ("UPDATE alembic_version SET version_num = '0001'", "schema", "0001, needed is"),
+        ("GRANT INSERT ON ledger_leaf TO catalog_app", "tables", "may write ledger_leaf"),
+        ("REVOKE INSERT ON ledger_leaf FROM catalog_sealer", "tables", "lacks INSERT on"),
+        ("GRANT DELETE ON ledger_tile TO catalog_sealer", "tables", "may DELETE on ledger_tile"),
+        ("ALTER TABLE ledger_leaf DISABLE TRIGGER refuse_rows", "tables", "ledger_leaf refuse"),
+        ("DELETE FROM alembic_version", "schema", "none, needed is"),
         ("UPDATE alembic_version SET version_num = '9999'", "schema", "of a newer release"),
     ],
 )  # fmt: skip

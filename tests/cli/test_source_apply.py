@@ -25,6 +25,7 @@ def disabled(catalog: Served) -> Iterator[None]:
     yield
     for source in catalog.client().get("/api/v1/sources"):
         source.pop("scopes")
+        source.pop("refold")
         body = source | {"enabled": False}
         catalog.client().put(f"/api/v1/sources/{source['name']}", body)
 
@@ -77,6 +78,7 @@ def test_apply_change(ask: Command, write: Write) -> None:
             "precedence": {"old": 60, "new": 77},
             "field_precedence": {"old": {}, "new": {"description": 80}},
         },
+        "impact": {"entries": 0, "changes": [], "complete": True},
     }
 
 

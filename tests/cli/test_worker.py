@@ -15,7 +15,7 @@ from service.db import Database
 from service.operation.jobs import JOBS
 from tests.cli.conftest import PROGRAM, Command, environment
 from tests.conftest import ROOT
-from tests.support.catalog import Sweep, make_source, model
+from tests.support.catalog import Sweep, make_source, model, rows
 
 AWAY: Final = "postgresql://catalog@127.0.0.1:1/catalog"
 SHOW: Final = """
@@ -78,10 +78,12 @@ def test_evaluate_once(command: Command, database: Database, database_url: str) 
         for options in (["--dry-run", "--json"], ["--json"], [])
     ]
 
-    found = dict.fromkeys(JOBS, 0) | {"harvests_expired": 1}
+    ((waiting,),) = rows(database, "SELECT count(*) FROM change")
+    found = dict.fromkeys((*JOBS, "pins_expired", "refolded"), 0)
+    found |= {"harvests_expired": 1, "changes_sealed": waiting}
     assert [one.code for one in ran] == [0, 0, 0]
     assert [json.loads(one.out) for one in ran[:2]] == [found, found]
-    assert ran[2].lines == [f"{name}\t0" for name in JOBS]
+    assert ran[2].lines == [f"{name}\t0" for name in found]
 
 
 @pytest.mark.parametrize(("earlier", "shown"), [(3, True), (0, False)])

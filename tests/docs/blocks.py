@@ -13,7 +13,7 @@ from tests.architecture.source import ROOT
 
 FENCE: Final = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIRST: Final = ("README.md", "docs/sources.md", "docs/commands.md", "docs/add-a-harvester.md")
-COMMAND: Final = re.compile(r"\bmodel-catalog ((?:[a-z]+)(?: [a-z]+\b)?)([^|;&)\n#]*)")
+COMMAND: Final = re.compile(r"\bmodel-catalog ((?:[a-z][a-z-]*)(?: [a-z]+\b)?)([^|;&)\n#]*)")
 OPTION: Final = re.compile(r"(?<!\S)--[a-z][a-z-]*")
 TARGET: Final = re.compile(r"^make ([a-z]+)", re.MULTILINE)
 

@@ -13,9 +13,11 @@ import typer
 import service
 from cli.exits import Exit
 from cli.main import app
+from harvesters.directory import DirectorySettings
 from harvesters.mlflow import MlflowSettings
 from harvesters.registry import BUILT_IN
 from schemas.columns import TABLES
+from schemas.report_columns import REPORTS
 from schemas.sources import SourceKind, SourceSettings
 from service.errors import CatalogError
 from service.settings import PREFIX, Settings
@@ -83,7 +85,7 @@ def options(command: Any) -> set[str]:
 def test_options_documented() -> None:
     """docs/commands.md names each command's options beside it, and what --json answers."""
     said = dict(ROW.findall(preamble("commands.md")))
-    answered = set(re.findall(r"`([a-z ]+)`", " ".join(
+    answered = set(re.findall(r"`([a-z][a-z -]*)`", " ".join(
         line.split("|")[1] for line in section("commands.md", "Output").splitlines()
         if line.startswith("| `")
     )))  # fmt: skip
@@ -109,6 +111,7 @@ def test_source_fields_documented() -> None:
     """docs/sources.md lists the fields of a source, and the settings of each kind."""
     assert documented(section("sources.md", "Fields")) == list(SourceSettings.model_fields)
     assert documented(section("sources.md", "MLflow")) == list(MlflowSettings.model_fields)
+    assert documented(section("sources.md", "Directory")) == list(DirectorySettings.model_fields)
 
 
 def test_errors_documented() -> None:
@@ -143,6 +146,14 @@ def test_columns_documented(table: str) -> None:
     names = [column.name for column in TABLES[table]]
 
     assert documented(section("columns.md", table)) == names
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_report_columns_documented(report: str) -> None:
+    """docs/columns.md lists the columns of each report's file, in their order."""
+    names = [column.name for column in REPORTS[report]]
+
+    assert documented(section("columns.md", report)) == names
 
 
 def test_source_kinds_documented() -> None:

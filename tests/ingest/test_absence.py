@@ -1,6 +1,5 @@
 """Absence: what retires, what is only missed, and what is held back as too much to believe."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -169,31 +168,28 @@ def test_close_gone_model_takes_its_versions(database: Database) -> None:
 
 
 def test_close_held_back_is_one_plan(database: Database) -> None:
-    """A plan is stored whole; repeated ones of a scope replace it; a believable harvest ends it."""
+    """The same picture again is the same plan, another replaces it; a believable one ends it."""
     source = make_source(database, absences=1)
     everything = models(40)
     swept(database, source, *everything)
     for _ in range(3):
         report = swept(database, source, *everything[:20])
         age(database)
+    plans = "SELECT times, resolution, plan->'gone', plan->'missed' FROM quarantine ORDER BY id"
+    assert rows(database, plans) == [(2, None, 0, 20)]
     sweep = Sweep(database, source)
     sweep.sweep(*everything[:19])
     sweep.send(gone(everything[19], now()))
     assert (report.held_back, sweep.close().held_back) == (20, 21)
-
-    ((times, payload),) = rows(
-        database, "SELECT times, payload FROM quarantine WHERE resolved_at IS NULL"
-    )
-    plan = json.loads(payload)
-    assert (times, plan["scope"], plan["gone"]) == (
-        3, "registry/default", [everything[19]["subject"]],
-    )  # fmt: skip
-    assert plan["missed"] == [one["subject"] for one in everything[20:]]
+    assert rows(database, plans) == [(2, "superseded", 0, 20), (1, None, 1, 20)]
     assert retired(database) == []
 
+    swept(database, source, *everything[:3], coverage=Coverage.DELTA)  # it says nothing of these
+    assert rows(database, plans)[1][1] is None
     swept(database, source, *everything)
-    assert rows(database, "SELECT count(*) FROM quarantine WHERE resolved_at IS NULL") == [(0,)]
+    assert rows(database, plans)[1][1] == "settled"
     assert rows(database, "SELECT count(*) FROM absence") == [(0,)]
+    assert rows(database, "SELECT count(*) FROM held_subject, held_entry") == [(0,)]
 
 
 def test_close_held_back_confirms_nothing(database: Database) -> None:
@@ -263,6 +259,33 @@ def test_close_revival(database: Database) -> None:
     history = "SELECT count(*) FROM {} WHERE gone_since IS NOT NULL AND valid_from < valid_to"
     assert rows(database, history.format("entry_history")) == [(1,)]
     assert rows(database, history.format("absence_history")) == [(1,)]
+
+
+def test_close_missed_is_told_once(database: Database) -> None:
+    """The ledger tells of the first miss and of its end, and of nothing between; RULES 3.7."""
+    source = make_source(database)
+    swept(database, source, model(), model("fraud"), version(1, "fraud"))
+    after = last_change(database)
+    for _ in range(3):
+        swept(database, source, model())
+    opened = rows(database, "SELECT DISTINCT unseen_since FROM absence")[0][0]
+    missed = changes(database, after)
+    since = instant_text(opened)
+    assert sorted((c["op"], c["kind"], c["field"], c["new"]) for c in missed) == [
+        ("miss", "model", "unseen_since", since), ("miss", "version", "unseen_since", since),
+    ]  # fmt: skip
+    assert {c["harvest"] for c in missed} == {
+        str(rows(database, "SELECT id FROM harvest ORDER BY opened_at")[1][0])
+    }
+    after = last_change(database)
+    post(database, source, model("fraud", at=now()))  # pushed meanwhile
+    swept(database, source, model(), model("fraud"), version(1, "fraud"))
+    assert sorted((c["op"], c["kind"], c["old"]) for c in changes(database, after)) == [
+        ("see", "model", since), ("see", "version", since),
+    ]  # fmt: skip
+    before = written(database)
+    swept(database, source, model(), model("fraud"), version(1, "fraud"))
+    assert written(database) == before
 
 
 def test_delta_never_retires_by_absence(database: Database) -> None:

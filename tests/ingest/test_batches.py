@@ -23,14 +23,14 @@ def refused(answer: tuple[int, Any]) -> tuple[int, str]:
 def test_push_without_harvest(harvester: Harvester, database: Database) -> None:
     """What a deploy script posts with curl is recorded at once; repeating it changes nothing."""
     assert harvester.push(model(), version(1)) == (
-        200, {"recorded": 2, "unchanged": 0, "refused": []},
+        200, {"recorded": 2, "unchanged": 0, "refused": [], "ahead": 0},
     )  # fmt: skip
     before = written(database)
 
     assert harvester.push(model(), version(1)) == (
-        200, {"recorded": 0, "unchanged": 2, "refused": []},
+        200, {"recorded": 0, "unchanged": 2, "refused": [], "ahead": 0},
     )  # fmt: skip
-    assert harvester.push() == (200, {"recorded": 0, "unchanged": 0, "refused": []})
+    assert harvester.push() == (200, {"recorded": 0, "unchanged": 0, "refused": [], "ahead": 0})
     assert written(database) == before
 
 

@@ -133,7 +133,7 @@ def test_invariant_4_acknowledged_survives_everything(service: Killable) -> None
             assert harvester.close(first)[0] == 200
             harvester.open(harvest := uuid7())
             receipt = harvester.send(harvest, model("fraud"), version(1, "fraud"))
-            assert receipt == (200, {"recorded": 2, "unchanged": 0, "refused": []})
+            assert receipt == (200, {"recorded": 2, "unchanged": 0, "refused": [], "ahead": 0})
             cluster.kill()
             service.kill()
             cluster.start()
@@ -143,7 +143,7 @@ def test_invariant_4_acknowledged_survives_everything(service: Killable) -> None
             assert stored == [("retail/churn",), ("retail/fraud",)]
             assert rows(database, "SELECT count(*) FROM observation") == [(4,)]
             again = harvester.send(harvest, model("fraud"), version(1, "fraud"))
-            assert again == (200, {"recorded": 0, "unchanged": 2, "refused": []})
+            assert again == (200, {"recorded": 0, "unchanged": 2, "refused": [], "ahead": 0})
             report = harvester.close(harvest)[1]
         service.kill()
         assert (report["outcome"], report["error"][:9]) == ("failed", "seen_lost")

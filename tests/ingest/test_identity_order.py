@@ -19,6 +19,12 @@ BOUNDED = settings(
 )
 
 
+def filed(observation: Any, file: str) -> Any:
+    """A manifest of the one repository: those of several contest each other's names."""
+    value = f"https://github.com/acme/models#{file}/model.yaml"
+    return observation | {"subject": observation["subject"] | {"value": value}}
+
+
 def at(minute: int) -> str:
     """A moment of the tests' day."""
     return f"2026-11-20T12:{minute:02}:00Z"
@@ -42,7 +48,7 @@ def said(draw: st.DrawFn) -> list[tuple[str, Any]]:
         others = draw(st.sets(st.sampled_from(NAMES), max_size=2))
         where = draw(st.sampled_from(("mlflow-prod", "mlflow-staging")))
         observations.append(
-            (f"git-{name}", same(manifest(name, at=at(1), task="ranking"),
+            (f"git-{name}", same(filed(manifest(name, at=at(1), task="ranking"), name),
                          *(model(other, source=where) for other in sorted(others))))
         )  # fmt: skip
     return observations
@@ -117,7 +123,7 @@ def test_batches_beside_each_other(database: Database) -> None:
     assert groups(database) == {
         frozenset(
             [value for value in everyone if value.endswith(f"/{name}")]
-            + [f"{name}{number}#model.yaml" for number in range(4)]
+            + [f"models#{name}{number}/model.yaml" for number in range(4)]
         )
         for name in NAMES
     }
@@ -134,7 +140,7 @@ def _said(source: str, turn: int, *, order: random.Random) -> list[Any]:
             batch.append(version(turn % 3, name, source=source, at=at(turn), status=str(turn)))
         else:
             file = f"{name}{source[-1]}"
-            said_so = manifest(name, file=file, at=at(turn), description=str(turn))
+            said_so = filed(manifest(name, at=at(turn), description=str(turn)), file)
             batch.append(same(said_so, model(name, source=f"mlflow-{source[-1]}")))
     return batch
 

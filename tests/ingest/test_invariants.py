@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.details import DetailQuery
 from schemas.harvest import Outcome
 from schemas.strict import instant_text
 from service.catalog.detail import get_model
@@ -262,7 +263,9 @@ def test_invariant_8_missing_is_not_empty(database: Database) -> None:
         model(description=None, tags=[], model_class={"one_of": ["generative", "agentic"]}),
     )
     with database.reading() as session:
-        found = get_model(session, "retail", name="churn", caller=make_reader(), provenance=False)
+        found = get_model(
+            session, "retail", name="churn", caller=make_reader(), asked=DetailQuery()
+        )
 
     assert found.facts["description"] is None
     assert found.facts["tags"] == []
@@ -329,7 +332,7 @@ def test_invariant_12_statements_are_constant(
     assert (first, len(counted)) == (FIRST_STATEMENTS, CHANGED_STATEMENTS)
 
 
-FIRST_STATEMENTS, CHANGED_STATEMENTS = 19, 19
+FIRST_STATEMENTS, CHANGED_STATEMENTS = 22, 21
 
 
 @pytest.mark.parametrize("worlds", [1, 10, 55])
@@ -353,4 +356,4 @@ def test_invariant_12_statements_are_constant_for_all_kinds(
     assert sent == ALL_KINDS_STATEMENTS
 
 
-ALL_KINDS_STATEMENTS = [37, 25]
+ALL_KINDS_STATEMENTS = [39, 27]

@@ -40,7 +40,9 @@ def test_protocol_whole_harvest(harvester: Harvester) -> None:
 
     said = [model(), version(1), version(2)]
     assert harvester.sight(harvest, *map(sighting, said)) == (200, {"wanted": [0, 1, 2]})
-    assert harvester.send(harvest, *said) == (200, {"recorded": 3, "unchanged": 0, "refused": []})
+    assert harvester.send(harvest, *said) == (
+        200, {"recorded": 3, "unchanged": 0, "refused": [], "ahead": 0},
+    )  # fmt: skip
     assert harvester.sight(harvest, *map(sighting, said)) == (200, {"wanted": []})
     assert harvester.get(f"/harvests/{harvest}/unseen") == (
         200, {"subjects": [], "next_page_token": None},

@@ -45,7 +45,7 @@ def test_enter_model_new(service: Service, reviewer: str) -> None:
 
 
 def test_enter_model_ledger(service: Service, reviewer: str) -> None:
-    """The ledger names the person's token and the reason."""
+    """The ledger names the account's token and the reason."""
     before = last_change(service.database)
     entered(service, reviewer)
     told = [one for one in changes(service.database, before) if one["kind"] == "model"]
@@ -53,7 +53,7 @@ def test_enter_model_ledger(service: Service, reviewer: str) -> None:
     assert [(one["op"], one["reason"], one["source"]) for one in told] == [
         ("create", "contract 17", "people")
     ]
-    assert (told[0]["actor"]["kind"], told[0]["actor"]["token"]) == ("person", reviewer[6:14])
+    assert (told[0]["actor"]["kind"], told[0]["actor"]["token"]) == ("machine", reviewer[6:14])
 
 
 def test_enter_model_again(service: Service, reviewer: str) -> None:
@@ -288,7 +288,8 @@ def test_enter_model_together(service: Service, reviewer: str) -> None:
 
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     told = [one["kind"] for one in changes(service.database) if one["op"] == "create"]
-    assert sorted(told) == ["model", "source"]
+    assert sorted(set(told)) == ["account", "model", "source"]
+    assert (told.count("model"), told.count("source")) == (1, 1)
 
 
 def test_replace_entered_together(service: Service, reviewer: str) -> None:

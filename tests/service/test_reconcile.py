@@ -79,6 +79,7 @@ def statements(*, pinned: bool = True) -> st.SearchStrategy[list[Statement]]:
         subject=LETTERS,
         inferred=st.frozensets(st.sampled_from(sorted(RULES)), max_size=2),
         pinned=st.sampled_from([False, False, pinned]),
+        joined=st.sampled_from([False]),
     )
     return st.lists(one, max_size=4, unique_by=lambda said: (said.source, said.subject))
 
@@ -134,6 +135,40 @@ def test_invariant_7_a_pinned_fact_stays(said: list[Statement], hours: int, rand
         disputed = any(canonical_json(o.facts[name]) != canonical_json(facts[name]) for o in beside)
         assert one.conflict == (disputed and name != "status")
     assert fold(*(one for one in everything if not one.pinned)) == fold(*said)
+
+
+def joined_pin(hours: int = 0, /, *fields: str) -> Statement:
+    """A person says that all who speak of these fields are right."""
+    said = make_statement("mlflow-prod", **dict.fromkeys(fields))
+    return later(said, hours)._replace(pinned=True, joined=True, digest="joined", subject="pin")
+
+
+@given(statements(pinned=False), st.randoms(use_true_random=False))
+def test_reconcile_joined(said: list[Statement], random: Random) -> None:
+    """Both are right: the members of all statements hold together, and nothing is disputed."""
+    pin = joined_pin(1, "owners")
+    folded = fold(*random.sample([pin, *said], k=len(said) + 1))
+    beside = [other for other in said if "owners" in other.facts]
+
+    assert ("owners" in folded) == bool(beside)  # a pin that joins states nothing by itself
+    if beside:
+        one = folded["owners"]
+        members = {canonical_json(owner) for s in beside for owner in s.facts["owners"] or ()}
+        value: Any = one.value
+        assert {canonical_json(owner) for owner in value} == members
+        assert (one.ranked[0], one.conflict) == (pin, False)
+
+
+@pytest.mark.parametrize(("hours", "value"), [(1, ["a", "b"]), (3, ["pinned"])])
+def test_reconcile_two_pins(hours: int, value: list[str]) -> None:
+    """Of two pins of one field, which met when their entries merged, the newest holds."""
+    said = [make_statement(tags=["a"]), make_statement("manifests", tags=["b"])]
+    valued = later(make_statement("lineage", tags=["pinned"]), hours)._replace(pinned=True)
+
+    one = fold(*said, valued, joined_pin(2, "tags"))["tags"]
+
+    assert one.value == value if hours > 2 else set(value) <= set(one.value)  # type: ignore[call-overload]
+    assert [s.pinned for s in one.ranked].count(True) == (1 if hours > 2 else 2)
 
 
 @given(statements(), st.lists(st.integers(0, 9), min_size=4, max_size=4))

@@ -13,13 +13,17 @@ from typing import Any, Final
 import httpx2
 import structlog
 import uvicorn
+from sqlmodel import Session
 
+from service.access.accounts import find_holder
 from service.access.tokens import create_token
 from service.app import create_app
 from service.db import Database
+from service.ledger.notes import Keys
+from service.ledger.sealing import as_sealer, count_unsealed, seal
 from service.logs import set_up_logs
 from service.settings import Settings
-from tests.support.catalog import OPERATOR, rows
+from tests.support.catalog import OPERATOR
 
 KEY: Final = "a key for tests that is long enough, and no documented one"
 HOST: Final = "127.0.0.1"
@@ -55,6 +59,16 @@ class Service:
     def token(self, role: str = "reader", **asked: Any) -> str:
         """A token of another caller."""
         return make_token(self.database, role, **asked)
+
+    def token_of(self, account: str, **asked: Any) -> str:
+        """A token of an account."""
+
+        def make(session: Session) -> str:
+            holder = find_holder(session, account)
+            text, _ = create_token(session, kind="p", holder=holder, actor=OPERATOR, **asked)
+            return text
+
+        return self.database.transact(make)
 
     def get(self, path: str, token: str | None = None, **params: Any) -> Any:
         """What is answered with success, as JSON."""
@@ -109,11 +123,17 @@ def settled(database: Database) -> None:
 
 
 def wait_for_feed(database: Database) -> None:
-    """Wait until the change feed shows all: a transaction anywhere on the server holds it back."""
-    written = rows(database, "SELECT coalesce(max(xid), 0) FROM change")[0][0]
-    settled_below = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-    while rows(database, settled_below)[0][0] <= written:
-        time.sleep(0.01)
+    """Seal what is committed, so that the change feed shows it."""
+    sealer = as_sealer(database)
+    try:
+        while True:
+            seal(sealer, keys=Keys())
+            with database.reading() as session:
+                if not count_unsealed(session):
+                    return
+            time.sleep(0.01)  # another one is at it
+    finally:
+        sealer.dispose()
 
 
 def spoken(port: int, sent: bytes) -> bytes:

@@ -1,13 +1,22 @@
 """What tests of identity say, and how they look at who became one with whom."""
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
+from sqlmodel import Session
+
+from schemas.identifiers import Kind
+from schemas.identity import IdentityChange
+from service.access.policy import Caller, capabilities
 from service.db import Database
+from service.ingest.called import Called, Decider, find_called
+from service.ingest.merge import merge
 from service.ingest.rebuild import reconcile_all
+from service.ingest.unmerge import unmerge
 from tests.support.catalog import NOON, OPERATOR, make_source, model, rows, version
 
-__all__ = ["about", "groups", "keys", "make_source", "manifest", "model", "same", "settled",
-           "version"]  # fmt: skip
+__all__ = ["about", "decide", "find_id", "groups", "keys", "make_admin", "make_source",
+           "manifest", "model", "same", "settled", "version"]  # fmt: skip
 
 
 def about(kind: str, value: str, scheme: str = "mlflow") -> dict[str, str]:
@@ -73,3 +82,34 @@ def settled(database: Database) -> None:
         "WHERE two.merged_into IS NOT NULL",
     )
     assert pointing == []
+
+
+def find_id(database: Database, value: str) -> UUID:
+    """The entry that stands for an identifier."""
+    query = "SELECT entry_id FROM subject WHERE value = :value AND entry_id IS NOT NULL"
+    found: UUID = rows(database, query, value=value)[0][0]
+    return found
+
+
+def decide(database: Database, kind: str, one: Any, other: Any, **asked: Any) -> IdentityChange:
+    """Merge two entries as an admin of everything, or un-merge them."""
+    verb, lifting = asked.pop("verb", "merge"), asked.pop("lift", False)
+    by = Decider(make_admin(), asked.pop("reason", "tests"))
+
+    def work(session: Session) -> IdentityChange:
+        found = [
+            find_called(session, Kind(kind), given=str(given), caller=by.caller) if given else None
+            for given in (one, other)
+        ]
+        if verb == "unmerge":
+            assert found[0] is not None
+            return unmerge(session, found[0], other=found[1], by=by)
+        return merge(session, cast("tuple[Called, Called]", tuple(found)), by=by, lifting=lifting)
+
+    return database.transact(work)
+
+
+def make_admin(namespaces: frozenset[str] | None = None) -> Caller:
+    """Someone who may decide about identity."""
+    held = capabilities("admin", frozenset({"entries:read", "access:admin"}))
+    return Caller("person", "account:admin", "admin", "admin", held, namespaces)
