@@ -154,8 +154,8 @@ def test_reconcile_joined(said: list[Statement], random: Random) -> None:
     if beside:
         one = folded["owners"]
         members = {canonical_json(owner) for s in beside for owner in s.facts["owners"] or ()}
-        value: Any = one.value
-        assert {canonical_json(owner) for owner in value} == members
+        assert isinstance(one.value, list)
+        assert {canonical_json(owner) for owner in one.value} == members
         assert (one.ranked[0], one.conflict) == (pin, False)
 
 
