@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.identifiers import Kind
+
 HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
 CHURN: Final = {"kind": "model", "scheme": "mlflow", "value": "mlflow-prod/default/churn"}
 DIGEST: Final = f"sha256:{'9f' * 32}"
@@ -29,7 +31,31 @@ ENTERED: Final = {
     "reason": "in the contract register since 2024",
 }
 
-BODIES: Final[Mapping[str, Any]] = {  # by operation
+ENTRY: Final = "0193a0f4-1111-7000-8000-000000000000"
+MANY: Final = (
+    "models", "versions", "uses", "training_runs", "datasets", "owners", "repositories", "builds",
+    "deployments",
+)  # fmt: skip
+PIN: Final = {"value": "Who will leave", "reason": "as agreed in the weekly"}
+OF_EACH_KIND: Final[Mapping[str, Any]] = {
+    **{
+        f"merge_{many}": {"other": ENTRY, "reason": "the same thing in two registries"}
+        for many in MANY
+    },
+    **{f"unmerge_{many}": {"reason": "they only sound alike"} for many in MANY},
+    **{f"set_{kind}_pin": PIN for kind in Kind},
+}
+BODIES: Final[Mapping[str, Any]] = OF_EACH_KIND | {  # by operation
+    "put_precedence": {"rank": 80, "reason": "the repository knows best"},
+    "add_owner_alias": {"identifier": "email:anna@acme.example", "reason": "she said so"},
+    "decide_contested_claim": {"decision": "same", "reason": "it moved to another repository"},
+    "resolve_conflict": {
+        "kind": "model",
+        "entry": ENTRY,
+        "field": "description",
+        "joined": False,
+        **PIN,
+    },
     "create_token": {"role": "reader", "namespaces": ["retail"], "days": 90},
     "create_account": {"name": "anna", "reason": "joined the retention team"},
     "change_account": {"display_name": "Anna Berg", "reason": "as she is called"},
@@ -80,7 +106,8 @@ PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows fro
     "code": "not_found",
     "dataset": "s3://lake/churn",
     "digest": DIGEST,
-    "entry": "0193a0f4-1111-7000-8000-000000000000",
+    "cause": ["person"],
+    "entry": ENTRY,
     "field": "description",
     "harvest": HARVEST,
     "identifier": "uri:s3://lake/churn",

@@ -95,10 +95,13 @@ def test_coverage_visibility(operated: Service) -> None:
         ("idle", None), ("mlflow-prod", "registry/team-b"),
     ]  # fmt: skip
     assert nowhere == []
-    assert operated.get("namespaces", elsewhere)["items"] == [
-        {"namespace": "wholesale", "models": 0, "versions": 0, "uses": 0, "deployments": 0,
-         "sources": 2},
-    ]  # fmt: skip
+    (shown,) = operated.get("namespaces", elsewhere)["items"]
+    (own,) = shown.pop("roles")  # who is no admin sees the roles that are his
+    assert (own["role"], own["everywhere"]) == ("reader", False)
+    assert shown == {
+        "namespace": "wholesale", "models": 0, "versions": 0, "uses": 0, "deployments": 0,
+        "sources": 2, "named_by": ["idle", "mlflow-prod"],
+    }  # fmt: skip
 
 
 def test_namespaces(operated: Service) -> None:
