@@ -13,7 +13,7 @@ LINKED: Final = {
     "owners": ("owner",), "repositories": ("repository", "role"),
     "datasets": ("dataset", "role", "digest"), "members": (),
 }  # fmt: skip
-MAY_MISS: Final = ("model", "model_id", "version", "version_id")
+MAY_MISS: Final = ("model", "model_id", "version", "version_id", "departed")
 
 
 def cells(name: str, row: Mapping[str, Any], as_of: str, *, raw: bool = False) -> list[str]:
@@ -38,7 +38,9 @@ def _value(column: Column, row: Mapping[str, Any], *, as_of: str, own: str) -> A
     return NotStated if value is None and column.name in {own, *MAY_MISS} else value
 
 
-TIMES: Final = {"as_of", "first_seen_at", "last_changed_at", "gone_since"}
+TIMES: Final = {
+    "as_of", "first_seen_at", "last_changed_at", "gone_since", "unseen_since",
+}  # fmt: skip
 
 
 def _fact(column: Column, value: Any) -> Any:

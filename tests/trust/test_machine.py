@@ -41,7 +41,7 @@ VALUES: Final = {"description": "pinned", "display_name": "Pinned", "task": "reg
                  "tags": ["pinned"]}  # fmt: skip
 FIELDS: Final = (*ONE, "tags")
 BOUNDED: Final = settings(
-    max_examples=4,
+    max_examples=6,
     stateful_step_count=25,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink would take minutes
