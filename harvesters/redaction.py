@@ -12,8 +12,9 @@ from schemas.masking import mask_named, mask_secrets
 MASKED: Final = "[masked by its name]"
 TELLING: Final = (
     r"passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?(?:key|token)|auth[_-]?token"
-    r"|private[_-]?key|credentials?"
+    r"|private[_-]?key|credentials?|(?<![a-z])token(?![a-z_])"
 )
+UNHIDDEN: Final = ("time", "float")  # they say no secret, and must read as what they are
 NAME: Final = re.compile(TELLING, re.IGNORECASE)
 ASSIGNED: Final = re.compile(  # `db_password=…`, `secret: …`: of tags, and in files
     rf"((?<![\w.-])[\w.-]{{0,100}}(?:{TELLING})[\w.-]{{0,100}}[ \t]{{0,8}}[=:][ \t]{{0,8}})"
@@ -33,7 +34,9 @@ def redact(document: Any) -> Any:
         return document
     if document.get(MARK) == "bytes":
         return {MARK: "bytes", "value": _redact_bytes(document["value"])}
-    told = document.get("key")  # a pair of key and value, as tags of inputs are
+    if document.get(MARK) == "map":
+        return {MARK: "map", "items": [_redact_pair(*pair) for pair in document["items"]]}
+    told = document.get("key", document.get("name"))  # beside a value, as tags of inputs are
     cleaned: dict[str, Any] = {}
     for name, value in document.items():
         hidden = NAME.search(name) or (
@@ -41,6 +44,12 @@ def redact(document: Any) -> Any:
         )
         cleaned[redact_text(name)] = _hide(value) if hidden else redact(value)
     return cleaned
+
+
+def _redact_pair(name: Any, value: Any) -> list[Any]:
+    """A member of a mapping that is no plain object, because of one of its names."""
+    hidden = isinstance(name, str) and NAME.search(name)
+    return [redact(name), _hide(value) if hidden else redact(value)]
 
 
 def redact_text(text: str) -> str:
@@ -69,6 +78,10 @@ def _hide(value: Any) -> Any:
     """Every text below a telling name; numbers keep, they are counts and metrics."""
     if isinstance(value, str):
         return MASKED if value else value
+    if isinstance(value, Mapping) and value.get(MARK) in UNHIDDEN:
+        return value
+    if isinstance(value, Mapping) and value.get(MARK) == "bytes":
+        return {MARK: "bytes", "value": base64.b64encode(MASKED.encode()).decode()}
     if isinstance(value, list):
         return [_hide(item) for item in value]
     if isinstance(value, Mapping):

@@ -45,7 +45,8 @@ OF_EACH_KIND: Final[Mapping[str, Any]] = {
     **{f"unmerge_{many}": {"reason": "they only sound alike"} for many in MANY},
     **{f"set_{kind}_pin": PIN for kind in Kind},
 }
-BODIES: Final[Mapping[str, Any]] = OF_EACH_KIND | {  # by operation
+BODIES: Final[Mapping[str, Any]] = {  # by operation
+    **OF_EACH_KIND,
     "put_precedence": {"rank": 80, "reason": "the repository knows best"},
     "add_owner_alias": {"identifier": "email:anna@acme.example", "reason": "she said so"},
     "decide_contested_claim": {"decision": "same", "reason": "it moved to another repository"},

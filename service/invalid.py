@@ -33,11 +33,18 @@ def field_problems(
     return tuple(
         FieldProblem(
             pointer=pointer(detail["loc"]),
-            message=str(detail["msg"]).removeprefix("Value error, ")[:LONGEST],
+            message=_reason(detail)[:LONGEST],
             fix=_fix(detail, known or (known_members(model, detail["loc"][:-1]) if model else ())),
         )
         for _, detail in zip(range(MOST), details, strict=False)
     )
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    """What is wrong; of a UUID the library would say which character stood there, perhaps NUL."""
+    if detail["type"] == "uuid_parsing":
+        return "Input should be a valid UUID"
+    return str(detail["msg"]).removeprefix("Value error, ")
 
 
 def pointer(location: Sequence[str | int]) -> str:

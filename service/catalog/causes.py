@@ -46,7 +46,7 @@ def actor() -> sa.ColumnElement[str]:
 
 
 def evidence() -> sa.ColumnElement[Any]:
-    """Where the source shows what it said: of the newest observation that said it."""
+    """Where the source shows what it said: of the newest observation that said it until then."""
     about, until = SAID["subject"], sa.cast(SAID["observed_at"].astext, Timestamp)
     scheme = sa.func.split_part(SAID["subject"].astext, ":", 1)
     value = sa.func.regexp_replace(SAID["subject"].astext, "^[^:]*:", "")
@@ -65,6 +65,7 @@ def evidence() -> sa.ColumnElement[Any]:
             subject.c.scheme == sa.func.coalesce(about["scheme"].astext, scheme),
             subject.c.value == sa.func.coalesce(about["value"].astext, value),
             observation.c.digest == SAID["digest"].astext,
+            observation.c.recorded_at <= change.c.recorded_at,
             sa.or_(until.is_(None), observation.c.observed_at <= until),
         )
         .order_by(observation.c.observed_at.desc())

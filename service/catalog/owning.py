@@ -5,6 +5,7 @@ source that may grant ownership or by a person's pin, and the mapping that admin
 identifiers are one owner is decided likewise: what any source may say gives no rights.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -93,39 +94,78 @@ def _one_owner() -> sa.ColumnElement[bool]:
     same = sa.and_(
         stated["scheme"].astext == subject.c.scheme, stated["value"].astext == subject.c.value
     )
-    mapped = sa.func.jsonb_build_object(
-        "kind", Kind.OWNER.value, "scheme", subject.c.scheme, "value", subject.c.value
-    )
-    each_other = sa.or_(_says(named.c.id, mapped), _says(subject.c.id, stated))
-    joined = sa.exists().where(
-        named.c.kind == Kind.OWNER,
-        named.c.scheme == stated["scheme"].astext,
-        named.c.value == stated["value"].astext,
-        sa.or_(_merged_by_hand(named, subject), each_other),
+    each_other = sa.or_(_says(named.c.id, _written(subject)), _says(subject.c.id, stated))
+    joined = _exists(
+        named,
+        where=(
+            named.c.kind == Kind.OWNER,
+            named.c.scheme == stated["scheme"].astext,
+            named.c.value == stated["value"].astext,
+            sa.or_(_merged_by_hand(named, subject), each_other),
+        ),
     )
     return sa.or_(same, joined)
 
 
 def _merged_by_hand(*subjects: sa.FromClause) -> sa.ColumnElement[bool]:
-    moved = (decision.c.homes.has_key(sa.cast(one.c.id, sa.Text)) for one in subjects)
-    return sa.exists().where(
+    """Did people bring the one to the other, or both to a third?"""
+    came = [_brought_by_hand(one) for one in subjects]
+    surely = (sa.or_(by_hand, _was_there(one)) for by_hand, one in zip(came, subjects, strict=True))
+    return sa.and_(sa.or_(*came), *surely)
+
+
+def _brought_by_hand(one: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Did it stand in an entry that a person merged into the one where it stands now?"""
+    by_hand = (
         decision.c.op == "merge",
         decision.c.source_id.is_(None),
         decision.c.lifted_at.is_(None),
-        sa.or_(*(decision.c.entry_id == one.c.entry_id for one in subjects)),
-        sa.or_(*moved),
+        decision.c.entry_id == one.c.entry_id,
+        decision.c.homes.has_key(sa.cast(one.c.id, sa.Text)),
+    )
+    return _exists(decision, where=by_hand)
+
+
+def _was_there(one: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Did its entry begin with it, or does a source that may grant ownership say as much?
+
+    What any other source merged or added may be anybody.
+    """
+    first, earlier = subject.alias(), subject.alias()
+    begun = sa.select(sa.func.min(earlier.c.id)).where(
+        earlier.c.entry_id == one.c.entry_id, earlier.c.home_id.is_(None)
+    )
+    says = sa.or_(_says(one.c.id, _written(first)), _says(first.c.id, _written(one)))
+    same = sa.or_(first.c.id == one.c.id, says)
+    began = first.c.id == begun.correlate_except(earlier).scalar_subquery()
+    return sa.and_(one.c.home_id.is_(None), _exists(first, where=(began, same)))
+
+
+def _exists(*of: sa.FromClause, where: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    """A row of just these tables: all others are those of the statements around it.
+
+    SQLAlchemy finds only the nearest one by itself, and would else mean *any* owner or link.
+    """
+    return sa.exists(sa.select(1).select_from(*of).where(*where).correlate_except(*of))
+
+
+def _written(of: sa.FromClause) -> sa.ColumnElement[Any]:
+    """An owner's identifier as observations write it."""
+    return sa.func.jsonb_build_object(
+        "kind", Kind.OWNER.value, "scheme", of.c.scheme, "value", of.c.value
     )
 
 
 def _says(about: sa.ColumnElement[Any], other: Any) -> sa.ColumnElement[bool]:
     """Does a source that may grant ownership say of a subject that it is also another?"""
-    current = sa.and_(
+    said = (
         sighting.c.subject_id == about,
         observation.c.id == sighting.c.observation_id,
         source.c.id == sighting.c.source_id,
+        source.c.may_grant_ownership,
+        observation.c.same_as.contains(sa.func.jsonb_build_array(other)),
     )
-    also = observation.c.same_as.contains(sa.func.jsonb_build_array(other))
-    return sa.exists().where(current, source.c.may_grant_ownership, also)
+    return _exists(sighting, observation, source, where=said)
 
 
 def _granted(kind: Kind) -> sa.ColumnElement[bool]:

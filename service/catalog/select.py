@@ -10,11 +10,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import Session
 
 from schemas.identifiers import Kind
-from schemas.queries import Filters
-from service.access.policy import Caller
-from service.catalog.conditions import conditions
 from service.catalog.departed import departed
-from service.catalog.sorting import default_keys
 from service.catalog.typed import TYPED, reference_columns, value_facts
 from service.catalog.view import (
     ENTRY,
@@ -30,7 +26,7 @@ from service.catalog.view import (
 
 __all__ = [
     "bears_name", "current", "entry", "link", "model", "one_snapshot", "parent", "select_entries",
-    "select_entry", "select_models", "select_versions", "subject", "version", "visible",
+    "subject", "version", "visible",
 ]  # fmt: skip
 
 entry, link, subject = ENTRY, LINK, SUBJECT
@@ -181,28 +177,6 @@ BESIDE: Final[Mapping[Kind, Callable[[sa.Select[Any], View], sa.Select[Any]]]] =
     Kind.USE: _used,
     Kind.DEPLOYMENT: _served,
 }
-
-
-def select_entry(kind: Kind, *, visible_to: Caller) -> sa.Select[Any]:
-    """Select entries of a kind as they are now, with everything that is said about them."""
-    view = View(kind, visible_to)
-    return select_entries(view).where(*view.here())
-
-
-def select_models(filters: Filters, *, visible_to: Caller) -> sa.Select[Any]:
-    """Select the matching models that the caller may see, by name."""
-    return _matching(Kind.MODEL, filters, caller=visible_to)
-
-
-def select_versions(filters: Filters, *, visible_to: Caller) -> sa.Select[Any]:
-    """Select the matching versions that the caller may see, by model and number."""
-    return _matching(Kind.VERSION, filters, caller=visible_to)
-
-
-def _matching(kind: Kind, filters: Filters, *, caller: Caller) -> sa.Select[Any]:
-    view = View(kind, caller)
-    found = select_entries(view).where(*view.here(), *conditions(filters, view))
-    return found.order_by(*(key.ordered for key in default_keys(view)))
 
 
 def one_snapshot(session: Session) -> None:

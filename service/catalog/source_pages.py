@@ -45,7 +45,7 @@ def pages_then(view: View) -> sa.Subquery:
         SUBJECT.c.scheme == sa.func.split_part(said.c.subject, ":", 1),
         SUBJECT.c.value == sa.func.regexp_replace(said.c.subject, "^[^:]*:", ""),
     )
-    told = _told(said).lateral("told")
+    told = _told(said, view).lateral("told")
     url = told.c.evidence["url"].astext
     gone = _is_gone(view.table(absence), told.c)
     return (
@@ -60,8 +60,11 @@ def pages_then(view: View) -> sa.Subquery:
     )
 
 
-def _told(said: sa.FromClause) -> sa.Select[Any]:
-    """The observation that a statement stands for: the newest of its digest until then."""
+def _told(said: sa.FromClause, view: View) -> sa.Select[Any]:
+    """The observation that a statement stands for: the newest of its digest until then.
+
+    What came in later is none of it, whatever time it names: an answer stays as it was.
+    """
     return (
         sa.select(*observation.c["source_id", "subject_id", "evidence"])
         .where(
@@ -69,6 +72,7 @@ def _told(said: sa.FromClause) -> sa.Select[Any]:
             observation.c.subject_id == SUBJECT.c.id,
             observation.c.digest == said.c.digest,
             observation.c.observed_at <= said.c.observed_at,
+            observation.c.recorded_at <= sa.literal(view.as_of, Timestamp),
         )
         .order_by(observation.c.observed_at.desc())
         .limit(1)

@@ -160,6 +160,14 @@ def registry_model(identifier: Identifier) -> Identifier | None:
     return Identifier.model_construct(kind=Kind.MODEL, scheme="mlflow", value=value)
 
 
+def model_above(identifier: Identifier) -> Identifier | None:
+    """The model that a version or use is below, as far as its identifier says that."""
+    if is_natural(identifier) and identifier.kind in {Kind.VERSION, Kind.USE}:
+        value = identifier.value.rpartition("/")[0]
+        return Identifier.model_construct(kind=Kind.MODEL, scheme="name", value=value)
+    return registry_model(identifier)
+
+
 def keeps_alive(identifier: Identifier) -> bool:
     """Does a current sighting of it keep its entry alive?"""
     return SCHEMES[identifier.kind][identifier.scheme].keeps_alive

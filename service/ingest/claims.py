@@ -16,6 +16,7 @@ from service.catalog.keyset import Keyset
 from service.catalog.sorting import Key
 from service.catalog.tables import Entry, SubjectRow
 from service.catalog.typed import TYPED
+from service.catalog.view import visible
 from service.errors import NotFound
 from service.ingest.supported import is_claimed, is_stated, stands_there, was_stated
 from service.ingest.tables import IdentityDecision, SourceRow
@@ -48,19 +49,28 @@ class ClaimNotFound(NotFound):
 
 
 def claims(asked: ClaimQuery, *, caller: Caller) -> Keyset:
-    """The claims that match, the newest first; open ones unless asked otherwise."""
+    """The claims that match and that the caller may see, the newest first; open ones by default."""
     found = _all().subquery("claim")
     states = asked.state or ("open",)
     query = sa.select(*found.c[*COLUMNS]).where(found.c.state.in_(states))
     for name in ("kind", "namespace", "source"):
         if (wanted := getattr(asked, name)) is not None:
             query = query.where(found.c[name].in_(wanted))
-    if caller.namespaces is not None:
-        query = query.where(
-            sa.or_(found.c.namespace.in_(sorted(caller.namespaces)), found.c.namespace.is_(None))
-        )
+    if caller.namespaces is not None:  # a claim names both: whoever sees one alone sees neither
+        query = query.where(_is_seen(found.c.entry, caller))
+        query = query.where(sa.or_(found.c.other.is_(None), _is_seen(found.c.other, caller)))
     order = (Key(found.c.since, descending=True), Key(found.c.id, descending=True))
     return Keyset(query, order, as_claim)
+
+
+def _is_seen(target: sa.ColumnElement[UUID], caller: Caller) -> sa.ColumnElement[bool]:
+    """May the caller see what stands for an entry?"""
+    own, root = entry.alias(), entry.alias()
+    return sa.exists().where(
+        own.c.id == target,
+        root.c.id == sa.func.coalesce(own.c.merged_into, own.c.id),
+        visible(caller, root),
+    )
 
 
 def get_claim(session: Session, claim: str, *, caller: Caller) -> ContestedClaim:

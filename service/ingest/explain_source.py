@@ -31,7 +31,7 @@ def explain_source(session: Session, name: str, *, caller: Caller) -> Explanatio
     one_snapshot(session)
     query = select_coverage(caller).where(source.c.name == name).limit(MOST)
     rows = tuple(coverage_row(row) for row in session.execute(query).mappings())
-    plans = plans_of(session, name) if rows else ()
+    plans = plans_of(session, name, scopes=[row.scope for row in rows if row.scope])
     verdict, summary = decide(Standing(rows, plans))
     return Explanation(
         verdict=verdict, summary=summary, identifiers=(), entries=(), sightings=(), refusals=(),

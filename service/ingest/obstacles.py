@@ -1,6 +1,6 @@
 """What stands between a thing and the catalog: held-back plans, and what harvests passed over."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,9 +38,12 @@ def plans_for(session: Session, entries: Sequence[UUID]) -> tuple[ExplainedPlan,
     return _plans(session, item.c.id.in_(concerned))
 
 
-def plans_of(session: Session, name: str) -> tuple[ExplainedPlan, ...]:
-    """Held-back plans of a source."""
-    return _plans(session, source.c.name == name)
+def plans_of(session: Session, name: str, *, scopes: Collection[str]) -> tuple[ExplainedPlan, ...]:
+    """Held-back plans of some scopes of a source: those that the caller may know of."""
+    if not scopes:
+        return ()
+    of_scopes = item.c.plan["scope"].astext.in_(scopes)
+    return _plans(session, sa.and_(source.c.name == name, of_scopes))
 
 
 def _plans(session: Session, chosen: sa.ColumnElement[bool]) -> tuple[ExplainedPlan, ...]:

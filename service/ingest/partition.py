@@ -1,13 +1,15 @@
 """Works out again what is one thing, by what is said now and what was decided; only reports."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from schemas.harvest import PlannedChange
+from schemas.identifiers import Kind
 from service.catalog.tables import Entry, SubjectRow
+from service.catalog.typed import TYPED
 from service.db import Database
 from service.ingest.called import names_of
 from service.ingest.placed import NAMESPACED
@@ -15,7 +17,8 @@ from service.ingest.supported import claiming, is_stated, was_stated
 from service.ingest.tables import IdentityDecision
 
 LONGER: Final = sa.text("SET LOCAL statement_timeout = '10min'")
-APART: Final = ("separated", "rejected", "replaced")
+PARTED: Final = ("separated", "rejected")  # by people
+APART: Final = (*PARTED, "replaced")
 
 entry, subject, decision = (table.__table__ for table in (Entry, SubjectRow, IdentityDecision))
 
@@ -61,7 +64,7 @@ def _unmet(session: Session) -> Iterator[PlannedChange]:
                                 theirs.c.namespace)
         .join(mine, mine.c.id == one.c.entry_id)
         .join(theirs, theirs.c.id == named.c.entry_id)
-        .where(mine.c.id != theirs.c.id, ~known.exists())
+        .where(mine.c.id != theirs.c.id, ~known.exists(), ~_are_below_parted(mine, theirs))
         .distinct()
         .order_by(mine.c.id, theirs.c.id)
     ).all()  # fmt: skip
@@ -72,6 +75,26 @@ def _unmet(session: Session) -> Iterator[PlannedChange]:
             entry=names[first], kind=kind, field="propose" if apart else "merge", old=None,
             new=names[second],
         )  # fmt: skip
+
+
+def _are_below_parted(one: sa.FromClause, two: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Does a person keep the models apart below which the two stand?"""
+    mine, theirs = (_model_of(side).lateral() for side in (one, two))
+    about_both = _between(mine, theirs) | _between(theirs, mine)
+    return sa.exists(
+        sa.select(1)
+        .select_from(mine.join(theirs, sa.true()).join(decision, about_both))
+        .where(decision.c.op.in_(PARTED), decision.c.lifted_at.is_(None))
+    )
+
+
+def _model_of(child: sa.FromClause) -> sa.CompoundSelect[Any]:
+    """The model of a version or use, as its only row."""
+    models = [
+        sa.select(typed.c.model_id.label("id")).where(typed.c.id == child.c.id)
+        for typed in (TYPED[Kind.VERSION], TYPED[Kind.USE])
+    ]
+    return sa.union_all(*(one.correlate(child) for one in models))
 
 
 def _between(one: sa.FromClause, two: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -1,12 +1,13 @@
 """Gives every observation of a batch its entry; nothing is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from sqlmodel import Session
 
 from schemas.identifiers import Identifier, Kind, source_of, split_natural_name
 from service.ingest import known, refuse
-from service.ingest.batch import Item, is_natural, registry_model
+from service.ingest.batch import Item, is_natural, model_above
 from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
 from service.ingest.twins import read_twins
@@ -24,6 +25,7 @@ def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> l
     models = [item for item in items if item.subject.kind is Kind.MODEL]
     placed = _place(session, placement, items=models)
     others = [item for item in items if item.subject.kind is not Kind.MODEL]
+    others = _without_parted(session, placement, items=others)
     others = _may_stand_below(session, placement, items=others)
     apart = [item for item in others if item.subject.kind is not Kind.VERSION]
     placed += _place(session, placement, items=apart)
@@ -38,9 +40,9 @@ def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> l
 
 
 def _named(item: Item, mentioned: Iterable[Identifier]) -> Iterable[Identifier]:
-    """All that an observation names, the model in a version's identifier among it."""
-    own = registry_model(item.subject)
-    return (*item.claims, *mentioned, *(() if own is None else (own,)))
+    """All that an observation names, the models in identifiers of versions and uses among it."""
+    above = (model_above(one) for one in item.claims)
+    return (*item.claims, *mentioned, *(one for one in above if one is not None))
 
 
 def _place(session: Session, placement: Placement, *, items: Iterable[Item]) -> list[Item]:
@@ -103,6 +105,30 @@ def _may_stand_below(
         else:
             placement.refused.append(refuse.foreign_model(item, source=source.name))
     return allowed
+
+
+def _without_parted(session: Session, placement: Placement, *, items: Iterable[Item]) -> list[Item]:
+    """What people keep apart stays so for what is below: no claim joins it across the two."""
+    across: dict[tuple[int, Identifier], tuple[UUID, UUID]] = {}
+    found = list(items)
+    for item in found:
+        own = _model(placement, model_above(item.subject) or _parent(item))
+        for claim in item.claims[1:]:
+            other = _model(placement, model_above(claim))
+            if own is not None and other is not None and own != other:
+                across[item.position, claim] = own, other
+    models = {one for pair in across.values() for one in pair} - placement.begun.keys()
+    if models:
+        known.read_decisions(session, placement, entries=models)
+    parted = {claim for claim, pair in across.items() if placement.are_parted(*pair)}
+    return [
+        item._replace(claims=tuple(c for c in item.claims if (item.position, c) not in parted))
+        for item in found
+    ]
+
+
+def _model(placement: Placement, model: Identifier | None) -> UUID | None:
+    return None if model is None else placement.entry(model)
 
 
 def _parent(item: Item) -> Identifier | None:

@@ -174,6 +174,11 @@ class Placement:
         newly = item.observed_at > known.when and item.subject not in self._decided
         return newly and instant_text(item.created_at) != known.created_at
 
+    def are_parted(self, one: UUID, other: UUID) -> bool:
+        """Did a person say that the two are not one thing? Generations part by themselves."""
+        replaced = self.heirs.get(one) == other or self.heirs.get(other) == one
+        return not replaced and self._are_apart(one, other)
+
     def doubtful(self, items: Iterable[Item]) -> set[UUID]:
         """Known entries that may meet others, take in something new, or be replaced."""
         found: set[UUID] = set()
@@ -338,7 +343,7 @@ class Placement:
     def _meet(self, one: UUID, other: UUID, *, item: Item) -> UUID:
         """Two entries turn out to be one, if they may; answers where the first one is then."""
         pair = frozenset({one, other})
-        if one == other or pair in {frozenset(map(self.final, two)) for two in self.apart}:
+        if one == other or self._are_apart(one, other):
             return one
         stays, joins = sorted(pair, key=self._age)
         apart = self.placed(stays).namespace != self.placed(joins).namespace
@@ -351,6 +356,9 @@ class Placement:
         if self.begun.pop(joins, None) is None:
             self.merges.append(Meeting(stays, joins, item))
         return stays
+
+    def _are_apart(self, one: UUID, other: UUID) -> bool:
+        return frozenset({one, other}) in {frozenset(map(self.final, two)) for two in self.apart}
 
     def _take_over(self, stays: UUID, joins: UUID) -> None:
         """What was found out about the joining entry holds for the one that stays."""

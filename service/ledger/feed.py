@@ -11,6 +11,7 @@ from sqlmodel import Session
 from schemas.details import Change
 from service.errors import Conflict
 from service.ledger.tables import ChangeRow, CheckpointRow, LeafRow
+from service.ledger.walk import LONGEST
 
 change, leaf, checkpoint = (table.__table__ for table in (ChangeRow, LeafRow, CheckpointRow))
 CURSOR: Final = re.compile(r"seq-(?P<seq>\d{1,19})|\d{1,19}-(?P<id>\d{1,19})", re.ASCII)
@@ -63,16 +64,22 @@ def find_part(session: Session, since: str | datetime) -> Part:
 
 
 def unsealed_since(session: Session) -> datetime | None:
-    """When the first of the changes was recorded that have no place in the sealed order yet."""
-    last = sa.select(change.c.xid, change.c.id).join_from(leaf, change)
-    last_sealed = last.order_by(leaf.c.seq.desc()).limit(1).subquery("last_sealed")
-    place = (
-        sa.func.coalesce(sa.select(last_sealed.c[name]).scalar_subquery(), 0)
-        for name in ("xid", "id")
+    """When the first of the changes was recorded that have no place in the sealed order yet.
+
+    What was recorded longer before a checkpoint than a transaction lasts is in it, and numbers of
+    changes grow with time: only what is newer is looked at. Transaction ids would not do: the
+    oldest may commit last, and in a restored copy they begin anew.
+    """
+    newest = sa.select(sa.func.max(checkpoint.c.made_at)).scalar_subquery()
+    settled = sa.select(sa.func.max(checkpoint.c.size)).where(
+        checkpoint.c.made_at <= newest - LONGEST
     )
-    beyond = sa.tuple_(change.c.xid, change.c.id) > sa.tuple_(*place)
+    begin = sa.select(leaf.c.change_id).where(leaf.c.seq == settled.scalar_subquery())
     found: datetime | None = session.execute(
-        sa.select(sa.func.min(change.c.recorded_at)).where(beyond)
+        sa.select(sa.func.min(change.c.recorded_at)).where(
+            change.c.id > sa.func.coalesce(begin.scalar_subquery(), 0),
+            ~sa.exists().where(leaf.c.change_id == change.c.id),
+        )
     ).scalar_one()
     return found
 

@@ -1,13 +1,17 @@
 """The change ledger's tables: what changed, and the tree of hashes that seals it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.db import Table, Timestamp
+
+# The transaction has its number before the clock is read: whoever asks which moments are settled
+# (`service/catalog/moments.py`) sees it, or came before this time.
+RECORDED: Final = sa.text("CASE WHEN pg_current_xact_id() IS NOT NULL THEN clock_timestamp() END")
 
 
 class ChangeRow(Table, table=True):
@@ -25,7 +29,7 @@ class ChangeRow(Table, table=True):
     )
     recorded_at: datetime | None = Field(
         default=None,
-        sa_column=sa.Column(Timestamp, server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa_column=sa.Column(Timestamp, server_default=RECORDED, nullable=False),
     )
     xid: int | None = Field(
         default=None,

@@ -15,7 +15,7 @@ from service.ledger.sealing import (
     read_edge,
     tile,
 )
-from service.ledger.tree import Tile, Tree
+from service.ledger.tree import WIDTH, Tile, Tree
 from service.ledger.walk import LONGEST, MOST, Checkpoint, Fault, Row, Walk
 
 FETCHED: Final = 2_000
@@ -103,6 +103,16 @@ def _walked(session: Session, walk: Walk, *, full: bool, tell: Callable[[int], N
             if walk.read % FETCHED == 0:
                 tell(FETCHED)
         walk.end(upcoming)
+    _look_behind(session, walk)
+
+
+def _look_behind(session: Session, walk: Walk) -> None:
+    """Whoever cut off the end with its checkpoints may have left a part of the tree."""
+    whole = walk.tree.size // WIDTH
+    longer = sa.select(sa.exists().where(tile.c.level == 0, tile.c.index >= whole))
+    if not walk.faults and session.execute(longer).scalar_one():
+        said = "the ledger ends before this; the stored tree has more changes"
+        walk.fault("gap", said, seq=walk.tree.size + 1)
 
 
 def _rows(begin: int) -> sa.Select[Any]:

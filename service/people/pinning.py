@@ -17,7 +17,7 @@ from service.catalog.entries import find_entry
 from service.catalog.owning import owns
 from service.catalog.pinned import Pinned, holding
 from service.catalog.select import select_entries
-from service.catalog.view import View
+from service.catalog.view import ENTRY, View, visible
 from service.db import Moved
 from service.errors import CatalogError, Conflict, Invalid
 from service.ingest import known
@@ -30,6 +30,7 @@ from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
 from service.ledger.change import Cause
 from service.reconcile import ACCOUNTABLE
+from service.recordset import among
 
 OWNERS: Final = "owners"
 NOBODYS: Final = SourceFacts(  # in whose name a pin mentions what nobody has described yet
@@ -169,28 +170,40 @@ def _lacks_owner(held: Held) -> bool:
 def mention(session: Session, named: Iterable[Identifier], *, by: Pinner) -> set[UUID]:
     """Begin a stub for everything that a pin names and nobody has described; answers which.
 
-    Raises `Invalid` for names that only a source can give: a model, a version, a deployment.
+    Raises `Invalid` for names that only a source can give: a model, a version, a deployment. Who is
+    bound to namespaces names what it sees, and new owners: a link would show it more.
     """
     identifiers = sorted(set(named), key=str)
     if not identifiers:
         return set()
     placement = Placement(NOBODYS)
     known.read_known(session, placement, identifiers=identifiers)
-    unknown = [one for one in identifiers if placement.entry(one) is None]
+    known_ones = {entry for one in identifiers if (entry := placement.entry(one)) is not None}
+    seen = _seen(session, known_ones, caller=by.caller)
+    bound = by.caller.namespaces is not None
+    unknown = [one for one in identifiers if placement.entry(one) not in seen]
     if problems := [
         FieldProblem(
             pointer="/value",
             message=f"names a {one.kind} that the catalog does not know",
-            fix="Name one that a source has described.",
+            fix="Name one that a source has described and that you may see.",
         )
         for one in unknown
-        if one.kind in NAMESPACED or is_natural(one)
+        if one.kind in NAMESPACED or is_natural(one) or (bound and one.kind is not Kind.OWNER)
     ]:
         raise Invalid(*problems)
     placement.refer(unknown)
     sources, actor = list_sources(session), by.caller.actor
     write_identity(session, placement, items=(), sources=sources, actor=actor)
     return set(placement.begun)
+
+
+def _seen(session: Session, entries: set[UUID], *, caller: Caller) -> set[UUID]:
+    """Those of the entries that the caller may see."""
+    if caller.namespaces is None or not entries:
+        return entries
+    shown = sa.select(ENTRY.c.id).where(among(ENTRY.c.id, entries), visible(caller))
+    return set(session.execute(shown).scalars())
 
 
 def clock(session: Session) -> datetime:

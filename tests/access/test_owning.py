@@ -211,6 +211,56 @@ def test_owner_merged_by_a_person(service: Service, anna: str) -> None:
     assert not owner_of(service, anna, churn)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_owner_merged_further_by_a_stranger(service: Service, anna: str, *, known: bool) -> None:
+    """Beside what a person merged, whom a stranger adds to it stays a stranger."""
+    trusted = make_source(service.database, may_grant_ownership=True)
+    strangers = make_source(service.database, "strangers")
+    rita, anna_too, victim = (
+        {"subject": about("owner", handle, "handle"), "observed_at": LATER, "facts": {}}
+        for handle in ("rita", "anna", "victim")
+    )
+    for one in (rita, anna_too, *([victim] if known else ())):
+        post(service.database, trusted, one)
+    said = {"other": "handle:anna", "reason": "she married"}
+    merged = service.ask("POST", "owners/handle:rita:merge", service.token("admin"), json=said)
+    assert merged.status_code == 200, merged.text
+    post(service.database, strangers, victim | {"same_as": [rita["subject"]]})
+    post(service.database, trusted, model(owners=[owned_by("victim")]),
+         model("hers", owners=[owned_by("rita")]))  # fmt: skip
+
+    assert sorted(mine(service, anna)) == ["churn", "hers"]  # as it is shown
+    assert owner_of(service, anna, entry(service, "model", "retail/hers"))
+    assert not owner_of(service, anna, entry(service, "model", "retail/churn"))
+    if not known:  # a source that may say so vouches for her
+        trusts = victim | {"same_as": [rita["subject"]], "observed_at": "2026-11-22T00:00:00Z"}
+        post(service.database, trusted, trusts)
+        assert owner_of(service, anna, entry(service, "model", "retail/churn"))
+
+
+def test_owner_merged_elsewhere(service: Service, anna: str) -> None:
+    """What was merged or said of others makes no owner of whom a stranger merged."""
+    trusted = make_source(service.database, may_grant_ownership=True)
+    strangers = make_source(service.database, "strangers")
+    named = {
+        handle: {"subject": about("owner", handle, "handle"), "observed_at": LATER, "facts": {}}
+        for handle in ("anna", "victim", "ben", "benny")
+    }
+    for one in named.values():
+        post(service.database, trusted, one)
+    said = {"other": "handle:ben", "reason": "one Ben"}
+    merged = service.ask("POST", "owners/handle:benny:merge", service.token("admin"), json=said)
+    assert merged.status_code == 200, merged.text
+    also = about("owner", "victim@acme.example", "email")
+    again = {"observed_at": "2026-11-22T00:00:00Z"}
+    post(service.database, trusted, named["victim"] | again | {"same_as": [also]})
+    post(service.database, strangers, named["victim"] | {"same_as": [named["anna"]["subject"]]})
+    post(service.database, trusted, model(owners=[owned_by("victim")]))
+
+    assert mine(service, anna) == ["churn"]
+    assert not owner_of(service, anna, entry(service, "model", "retail/churn"))
+
+
 def test_owner_disabled_or_without_account(service: Service, anna: str) -> None:
     """A disabled account has no rights, nobody's token owns anything, a source asks for no `me`."""
     source = make_source(service.database, may_grant_ownership=True)

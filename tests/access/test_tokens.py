@@ -216,6 +216,19 @@ def test_token_bootstrap_one_use(service: Service) -> None:
     assert ends.tzinfo is not None
 
 
+def test_token_bootstrap_twice(service: Service) -> None:
+    """AUTH-02: made twice before the first is used, the second makes no other admin later."""
+    first, second = (
+        service.database.transact(lambda s: tokens.bootstrap(s, actor=OPERATOR, recover=False))[0]
+        for _ in range(2)
+    )
+    assert service.ask("POST", "tokens", first, json={"role": "admin"}).status_code == 201
+    late = service.ask("POST", "tokens", second, json={"role": "admin", "account": "mallory"})
+
+    assert late.status_code == 401
+    assert rows(service.database, "SELECT name FROM account WHERE kind = 'person'") == [("admin",)]
+
+
 def test_token_bootstrap_race(service: Service) -> None:
     """AUTH-02: of many who use the one-use token at once, one gets an admin's token."""
     first, _ = service.database.transact(

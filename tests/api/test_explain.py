@@ -238,3 +238,29 @@ def test_explain_statements(asked: Service, statements: Statements) -> None:
         counted.append(len([one for one in said if "token" not in one]))
 
     assert counted == [8, 5, 5]
+
+
+def test_explain_source_held_back_elsewhere(service: Service) -> None:
+    """A plan of a scope of another namespace is not told, nor that there is one."""
+    source = make_source(
+        service.database, held_back_count=1, held_back_share=0.1,
+        namespaces={"team-b": "wholesale"}, may_name=["retail"],
+    )  # fmt: skip
+    Sweep(service.database, source).close()
+    listed = [model(name) for name in ("x1", "x2", "x3", "x4")]
+    for shown in (listed, listed[:1]):
+        sweep = Sweep(service.database, source, scope="registry/team-b")
+        sweep.sweep(*shown)
+        sweep.send(
+            *(gone(one, instant_text(datetime.now(UTC))) for one in listed if one not in shown)
+        )
+        report = sweep.close()
+    assert report.held_back == 3
+    seen = {
+        space: verdict(service, service.token(namespaces=[space]), source="mlflow-prod")
+        for space in ("retail", "wholesale")
+    }
+
+    assert [one["scope"] for one in seen["wholesale"]["held_back"]] == ["registry/team-b"]
+    assert seen["retail"]["held_back"] == []
+    assert "team-b" not in str(seen["retail"])

@@ -1,7 +1,8 @@
 """What is recorded holds no secret, and reads as it did."""
 
 import json
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import pytest
 
@@ -19,6 +20,8 @@ TEXTS: Final = {
     f"wasbs://box:{SECRET}@account/x": "wasbs://box:masked@account/x",
     f"db_password={SECRET}": "db_password=[masked by its name]",
     f"a: 1\napi-key: {SECRET}\nb: 2": "a: 1\napi-key: [masked by its name]\nb: 2",
+    f"deploy_token: {SECRET}": "deploy_token: [masked by its name]",
+    "max_tokens=7 tokenizer=bert": "max_tokens=7 tokenizer=bert",
     f'{{"uri": "x", "secret": "{SECRET}"}}': '{"uri": "x", "secret": "[masked by its name]"}',
     "mail anna@acme.example about the secret": "mail anna@acme.example about the secret",
 }  # fmt: skip
@@ -51,4 +54,22 @@ def test_redact_by_name() -> None:
     ]
     assert cleaned["params"]["token_count"] == 7
     assert codec.decode(cleaned)["file"] == b"password: [masked by its name]\n\xff"
+    assert redact(cleaned) == cleaned
+
+
+def test_redact_odd_mappings() -> None:
+    """A tag that is called like the mark of types, or a pair of name and value, hides nothing."""
+    codec = Codec()
+    given: dict[str, Any] = {
+        "tags": {"$": "x", "db_password": SECRET, "domain": "retail"},
+        "env": [{"name": "API_TOKEN", "value": SECRET}],
+        "secrets": {"raw": SECRET.encode(), "at": datetime(2026, 1, 1, tzinfo=UTC)},
+    }
+
+    cleaned = redact(codec.encode(given))
+    read = codec.decode(cleaned)
+
+    assert SECRET not in json.dumps(cleaned)
+    assert read["tags"] == {"$": "x", "db_password": "[masked by its name]", "domain": "retail"}
+    assert read["secrets"] == {"raw": b"[masked by its name]", "at": given["secrets"]["at"]}
     assert redact(cleaned) == cleaned

@@ -11,6 +11,7 @@ from tests.support.catalog import changes, gone, make_source, post, rows
 from tests.support.harvester import Harvester, make_token, served
 from tests.support.http import make_token as make_person
 from tests.support.identity import (
+    about,
     decide,
     find_id,
     groups,
@@ -292,6 +293,40 @@ def test_name_contested_after_replacement(database: Database, desk: Desk) -> Non
     assert desk.decide(claim, "reject")[0] == 200
     assert desk.claims("?kind=name") == []
     assert desk.claims("?kind=name&state=decided")[0]["decision"] == "reject"
+
+
+def test_claims_seen_by_namespace(database: Database, desk: Desk) -> None:
+    """SECURITY 2: who may not see one of the two is told of neither; an owner is for everybody."""
+    ours = make_source(database)
+    theirs = make_source(database, "mlflow-b", namespace="wholesale",
+                         may_name=["wholesale", "retail"])  # fmt: skip
+    post(database, ours, model("churn"))
+    hidden = model("hidden", source="mlflow-b")
+    post(database, theirs, hidden | {"facts": {"namespace": "wholesale", "name": "hidden"}})
+    post(database, theirs, model("churn", source="mlflow-b", at=LATER) | {
+        "subject": hidden["subject"]})  # fmt: skip
+    for kind, scheme, values in (
+        ("dataset", "uri", ("s3://lake/one", "s3://lake/two")),
+        ("owner", "handle", ("ann", "anna")),
+    ):
+        one, two = ({"subject": about(kind, value, scheme), "facts": {}} for value in values)
+        post(database, ours, one | {"observed_at": LATER})
+        post(database, ours, two | {"observed_at": LATER})
+        post(database, ours, same(two, one) | {"observed_at": "2026-11-22T00:00:00Z"})
+        post(database, ours, two | {"observed_at": "2026-11-23T00:00:00Z"})
+
+    def told(*namespaces: str) -> list[tuple[str, str]]:
+        token = make_person(database, "reader", namespaces=list(namespaces))
+        page = desk.ask("GET", "/contested-claims", token=token).json()["items"]
+        lines = desk.ask("GET", "/contested-claims.csv", token=token).text.splitlines()
+        assert len(lines) == 1 + len(page)
+        return sorted((one["kind"], one["claimant"].partition(":")[0]) for one in page)
+
+    every = [("name", "wholesale/hidden"), ("proposal", "model"), ("unsupported", "dataset"),
+             ("unsupported", "owner")]  # fmt: skip
+    assert told("retail", "wholesale") == every
+    assert told("retail") == every[2:]
+    assert told("wholesale") == every[3:]
 
 
 def test_claims_pages_and_files(

@@ -9,6 +9,7 @@ from service.db import Database
 from service.errors import Conflict, InsufficientScope
 from service.ingest.called import Decider, KindsDiffer, find_called
 from service.ingest.merge import AlreadyMerged, EntryReplaced, SameEntry, Separated, merge
+from service.ingest.partition import compare_identities
 from service.ingest.rebuild import reconcile_all
 from service.ingest.unmerge import NothingMerged, NotMergedHere, WhichOne
 from tests.conftest import Statements
@@ -169,6 +170,29 @@ def test_unmerge_and_next_sweep(database: Database) -> None:
         assert len(groups(database)) == 2
         assert groups(database, "version") == apart
         assert keys(database) == ["retail/a/1", "retail/b/1", "retail/b/2"]
+    settled(database)
+
+
+def test_unmerge_and_later_versions(database: Database) -> None:
+    """Versions that come after the models were taken apart stay apart, whatever is stated."""
+    source = make_source(database)
+    post(database, source, model("a"), model("b", at="2026-11-19T00:00:00Z"))
+    decide(database, "model", f"mlflow:{ONE}/a", f"mlflow:{ONE}/b")
+    decide(database, "model", find_id(database, f"{ONE}/a"), None, verb="unmerge")
+    at = "2026-11-21T00:00:00Z"
+    unknown = same(version(1, "b", at=at), version(1, "a"))  # a/1 is described by nobody yet
+    post(database, source, unknown)
+    post(database, source, version(1, "a", at=at), version(2, "a", at=at), version(3, "b", at=at))
+    post(database, source, same(version(2, "b", at=at), version(2, "a")))
+    known = about("version", "retail/a/2", "number")
+    post(database, source, same(version(3, "b", at="2026-11-22T00:00:00Z"), known))
+    below = keys(database)
+
+    assert below == [f"retail/{one}" for one in ("a/1", "a/2", "b/1", "b/2", "b/3")]
+    assert list(compare_identities(database)) == []
+    settled(database)
+    decide(database, "model", f"mlflow:{ONE}/a", f"mlflow:{ONE}/b", lift=True)
+    assert keys(database) == ["retail/a/1", "retail/a/2", "retail/a/3"]
     settled(database)
 
 

@@ -8,15 +8,17 @@ from itertools import pairwise
 from typing import Final
 
 import pytest
+import sqlalchemy as sa
 
 from service.db import Database
-from service.ledger.feed import BEGIN, Part, cursor_of, find_part, select_feed
+from service.ledger.feed import BEGIN, Part, cursor_of, find_part, select_feed, unsealed_since
 from service.ledger.notes import Keys
 from service.ledger.sealing import EVERY, as_sealer, seal
-from tests.ledger.conftest import Write
+from tests.ledger.conftest import Forge, Write
 from tests.support.sealing import check_sealed, one_pass, open_transaction
 
 WRITERS: Final = 16
+RECORDED_AT: Final = sa.text("SELECT recorded_at FROM change WHERE id = :id")
 
 
 def read_to_end(database: Database, since: str) -> list[tuple[int, int]]:
@@ -137,3 +139,37 @@ def test_feed_part(database: Database, sealer: Database, write: Write) -> None:
     with database.reading() as session:
         assert find_part(session, "seq-2") == Part(2, 5)
         assert find_part(session, BEGIN) == Part(0, 5)
+
+
+def test_unsealed_since_oldest_last(database: Database, sealer: Database, write: Write) -> None:
+    """What commits last is waited for, though its transaction is older than what is sealed."""
+    state = None
+    with open_transaction(database) as insert:
+        mine = insert()
+        write(3)
+        state = one_pass(sealer, state).state
+        with database.reading() as session:
+            assert unsealed_since(session) is None
+    with database.reading() as session:
+        (recorded_at,) = session.execute(RECORDED_AT, {"id": mine}).one()
+        assert unsealed_since(session) == recorded_at
+    one_pass(sealer, state)
+    with database.reading() as session:
+        assert unsealed_since(session) is None
+
+
+def test_unsealed_since_restored(
+    database: Database, sealer: Database, write: Write, forge: Forge
+) -> None:
+    """In a copy on a new server transactions are numbered from the beginning again."""
+    write(3)
+    forge("UPDATE change SET xid = xid + 1000000")
+    state = one_pass(sealer, None).state
+    with database.reading() as session:
+        assert unsealed_since(session) is None
+    write()
+    with database.reading() as session:
+        assert unsealed_since(session) is not None
+    one_pass(sealer, state)
+    with database.reading() as session:
+        assert unsealed_since(session) is None

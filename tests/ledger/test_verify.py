@@ -165,6 +165,19 @@ def test_verify_end_cut_off(sealed: Database, look: Look, forge: Forge) -> None:
     assert kinds(look()) == [("gap", size - 4)]
 
 
+def test_verify_end_cut_off_with_checkpoints(sealed: Database, look: Look, forge: Forge) -> None:
+    """Without the checkpoints that held it, a part of the tree that is left tells."""
+    size = size_of(sealed)
+    forge(
+        "DELETE FROM ledger_checkpoint WHERE size > :end",
+        "WITH cut AS (DELETE FROM ledger_leaf WHERE seq > :end RETURNING change_id)"
+        " SELECT count(*) FROM cut",
+        end=size - 300,
+    )
+
+    assert kinds(look()) == [("gap", size - 299)]
+
+
 def test_verify_inserted(sealed: Database, look: Look, forge: Forge) -> None:
     """A row that says it is old and was never sealed was put in later."""
     forge(

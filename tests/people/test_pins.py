@@ -17,6 +17,7 @@ from tests.support.catalog import (
     version,
 )
 from tests.support.http import Service
+from tests.support.identity import about
 from tests.support.pins import ANN, CHURN, LATER, OWNED, Owner, differences, problem
 
 
@@ -286,3 +287,38 @@ def test_pins_statements_are_constant(ann: Owner, statements: Any) -> None:
 
     assert counted() == first
     assert first == [4, 4, 7]
+
+
+def test_pin_names_what_the_caller_sees(ann: Owner) -> None:
+    """Who is bound to a namespace learns and reaches nothing of another one by naming it."""
+    service = ann.service
+    theirs = make_source(service.database, "elsewhere", namespace="wholesale")
+    named = about("dataset", "s3://theirs/a", "uri")
+    hidden = model("hidden", source="elsewhere")
+    hidden |= {"facts": {"namespace": "wholesale", "name": "hidden"}}
+    post(service.database, theirs, hidden, version(1, "hidden", source="elsewhere"),
+         {"subject": named, "observed_at": LATER, "facts": {}})  # fmt: skip
+    ours = make_source(service.database, precedence=80, may_grant_ownership=True)
+    served = {
+        "subject": about("deployment", "cluster/churn", "k8s"), "observed_at": LATER,
+        "facts": {"version": version(1)["subject"]},
+    }  # fmt: skip
+    assert post(service.database, ours, version(1), served).refused == ()
+    [(live,)] = rows(service.database, "SELECT id FROM deployment")
+    bound = Owner(service, service.token_of("ann", role="reader", namespaces=["retail"]))
+
+    def refused(place: str, field: str, value: Any) -> Any:
+        answer = bound.put(field, place, value=value)
+        assert answer.status_code == 422, answer.text
+        return answer.json()["errors"]
+
+    for value in ("elsewhere/default/hidden/1", "elsewhere/default/nothing/1"):
+        errors = refused(f"deployments/{live}", "version", about("version", value))
+        assert errors[0]["message"] == "names a version that the catalog does not know"
+    for data in (named, named | {"value": "s3://theirs/b"}):
+        errors = refused(f"{CHURN}/versions/1", "datasets", [{"dataset": data}])
+        assert errors[0]["message"] == "names a dataset that the catalog does not know"
+    assert bound.service.get("datasets", bound.token)["items"] == []
+    new = [*OWNED, {"owner": about("owner", "new", "handle"), "role": "developer"}]
+    assert bound.put("owners", value=new).status_code == 200
+    assert ann.put("datasets", f"{CHURN}/versions/1", value=[{"dataset": named}]).status_code == 200

@@ -153,7 +153,8 @@ def test_reconcile_joined(said: list[Statement], random: Random) -> None:
     assert ("owners" in folded) == bool(beside)  # a pin that joins states nothing by itself
     if beside:
         one = folded["owners"]
-        members = {canonical_json(owner) for s in beside for owner in s.facts["owners"] or ()}
+        stated: list[Any] = [s.facts["owners"] or () for s in beside]
+        members = {canonical_json(owner) for owners in stated for owner in owners}
         assert isinstance(one.value, list)
         assert {canonical_json(owner) for owner in one.value} == members
         assert (one.ranked[0], one.conflict) == (pin, False)
