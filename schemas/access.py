@@ -27,6 +27,7 @@ AccountName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._@+-]{
 AccountKind = Literal["person", "machine"]
 DisplayName = Annotated[Line, Field(min_length=1, max_length=200)]
 Role = Literal["reader", "reviewer", "approver", "auditor", "admin"]
+TokenRole = Literal["reader", "reviewer", "approver", "auditor", "admin", "source"]
 Scope = Literal["entries:read", "exports:read", "metrics:read", "decisions:write", "access:admin"]
 OwnerName = Annotated[Line, Field(max_length=1_100), AfterValidator(_owner)]
 Days = Annotated[int, Field(strict=True, ge=1, le=365)]
@@ -161,7 +162,7 @@ class TokenRequest(Closed):
     """
 
     account: AccountName | None = None
-    role: Role | Literal["source"] | None = None
+    role: TokenRole | None = None
     source: SourceName | None = None
     namespaces: Namespaces | None = None
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=5)] | None = None

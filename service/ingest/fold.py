@@ -39,6 +39,7 @@ entry, subject, sighting, observation, absence, scope, decision, harvest, seen =
         HarvestRow, SeenRow,
     )
 )  # fmt: skip
+NAMING: Final = frozenset({"namespace", "name"})
 SAID_ORDER: Final = ("entry_id", "source_id", "scheme", "value", "observed_at", "digest")
 
 
@@ -56,6 +57,7 @@ class Said(NamedTuple):
     facts: Mapping[str, Any]
     inferred: Sequence[str]
     gone_since: datetime | None
+    home: UUID | None  # where its subject stands without merges; None: here
 
 
 class Reconciled(NamedTuple):
@@ -114,6 +116,7 @@ def _select_said(entries: Sequence[UUID]) -> sa.CompoundSelect[Any]:
             observation.c.facts,
             observation.c.inferred,
             absence.c.gone_since,
+            subject.c.home_id,
         )
         .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
         .join(observation, observation.c.id == sighting.c.observation_id)
@@ -156,6 +159,7 @@ def _select_left(entries: Sequence[UUID]) -> sa.Select[Any]:
             observation.c.facts,
             observation.c.inferred,
             sa.cast(decision.c.evidence["until"].astext, Timestamp),
+            sa.cast(sa.null(), sa.Uuid),
         )
         .select_from(decision)
         .join(last, sa.true())
@@ -184,7 +188,7 @@ def _fold(
             key=lambda one: (sources[one.source].name, one.scheme, one.value, one.digest),
         )
     )
-    stated = [_statement(kind, one, source=sources[one.source].name) for one in speaking]
+    stated = [_statement(standing, one, source=sources[one.source].name) for one in speaking]
     rules, precedence = merge_rules(kind), _precedence(sources)
     fields = beneath = reconcile(stated, rules, precedence=precedence)
     pinned = tuple(pin.statement() for pin in pins)
@@ -212,15 +216,22 @@ def _precedence(sources: Mapping[int, SourceFacts]) -> Precedence:
     return lambda source, field: ranks[source].rank(field) if source in ranks else RANK
 
 
-def _statement(kind: Kind, one: Said, *, source: str) -> Statement:
+def _statement(standing: Standing, one: Said, *, source: str) -> Statement:
+    """What an entry of another namespace brought along names it no more: its own word comes first.
+
+    Else the newest word would carry it out of sight of those who know it.
+    """
+    inferred = frozenset(one.inferred)
+    if one.home not in {None, standing.id} and one.facts.get("namespace") != standing.namespace:
+        inferred |= NAMING
     return Statement(
         source,
         one.facts,
         one.since,
         confirmed=one.confirmed,
         digest=one.digest,
-        subject=f"{kind}:{one.scheme}:{one.value}",
-        inferred=frozenset(one.inferred),
+        subject=f"{standing.kind}:{one.scheme}:{one.value}",
+        inferred=inferred,
     )
 
 

@@ -107,6 +107,7 @@ def merge(
     model = Group(stays.root, members, {}) if stays.kind is Kind.MODEL else None
     changes = _write(session, pairs, model=model, by=by, lifted=[*proposed, *between, *ended])
     outcome = project(session, touched, sources=list_sources(session), cause=by.cause)
+    names |= names_of(session, {stays.root})  # it may be called by the other's name now
     return as_change(first, names=names, also=len(below), changes=[*changes, *outcome.changes])
 
 

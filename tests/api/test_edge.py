@@ -79,7 +79,7 @@ def test_edge_every_error_is_a_problem(service: Service, admin: str) -> None:
     make_source(service.database)
     asked: list[tuple[tuple[int, str], Any]] = [
         ((401, "not_authenticated"), ("GET", "models")),
-        ((403, "insufficient_scope"), ("GET", "tokens", service.reader)),
+        ((403, "insufficient_scope"), ("GET", "quarantine", service.reader)),
         ((404, "not_found"), ("GET", "nothing", admin)),
         ((404, "model_not_found"), ("GET", "models/retail/none", admin)),
         ((404, "source_not_found"), ("GET", "sources/none", admin)),

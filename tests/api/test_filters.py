@@ -18,6 +18,7 @@ LAKE = {"kind": "dataset", "scheme": "uri", "value": "s3://lake/churn"}
 RUN = {"kind": "training_run", "scheme": "mlflow", "value": "mlflow-prod/default/r1"}
 REPOSITORY = {"kind": "repository", "scheme": "url", "value": "https://github.com/acme/churn"}
 BUILD = {"kind": "build", "scheme": "github", "value": "github.com/acme/churn/1"}
+NAMES = {"source": "mlflow-prod", "stale_source": "mlflow-prod", "namespace": "retail"}
 SAMPLES = {Form.FLAG: "true", Form.MOMENT: "2026-01-01", Form.NUMBER: "7"}
 
 
@@ -77,8 +78,8 @@ def sample(field: Any, operator: str) -> str:
     """A value that a parameter takes."""
     if operator == "is":
         return "unknown"
-    if field.name in {"source", "namespace"}:
-        return {"source": "mlflow-prod", "namespace": "retail"}[field.name]
+    if field.name in NAMES:
+        return NAMES[field.name]
     return field.choices[0] if field.choices else SAMPLES.get(field.form, "w")
 
 

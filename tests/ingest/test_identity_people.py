@@ -263,7 +263,7 @@ def test_merge_across_namespaces(database: Database) -> None:
         "owners": [{"owner": about("owner", f"team:{n}", "handle")} for n in "xy"]
     }
     post(database, source, model("a", **team))
-    foreign = model("b", source="mlflow-b")
+    foreign = model("b", source="mlflow-b", at="2026-11-21T00:00:00Z")  # the newest word
     post(database, other, foreign | {"facts": {"namespace": "wholesale", "name": "b"}})
     ids = [find_id(database, value) for value in (f"{ONE}/a", "mlflow-b/default/b")]
     owners = [find_id(database, f"team:{n}") for n in "xy"]
@@ -282,6 +282,7 @@ def test_merge_across_namespaces(database: Database) -> None:
         attempt(make_admin(frozenset({"retail"})), "owner", owners)
     attempt(make_admin(frozenset({"retail", "wholesale"})), "model", ids)
     assert len(groups(database)) == 1
+    assert keys(database, "model") == ["retail/a"]  # whoever knew it finds it where it was
     settled(database)
     decide(database, "model", ids[0], None, verb="unmerge")
     assert differences(exact(database), before) == {}

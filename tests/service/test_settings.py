@@ -69,6 +69,7 @@ def test_read_settings_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         "base_url": "http://127.0.0.1:8010", "allowed_hosts": "", "trusted_proxies": "",
         "max_body_bytes": 1_048_576, "body_seconds": 30, "requests_per_second": 200,
         "requests_burst": 4_000, "log_format": "json", "log_level": "info",
+        "export_signing_key_file": None,
     }  # fmt: skip
 
 
@@ -129,6 +130,7 @@ def test_read_worker_settings() -> None:
 
     assert read_worker_settings({}).model_dump() == {
         "log_format": "json", "log_level": "info", "training_run_days": None,
+        "export_signing_key_file": None,
     }  # fmt: skip
     assert read_worker_settings(told).training_run_days == 365
     for text in ("0", "-1", "1e3", "for ever"):
