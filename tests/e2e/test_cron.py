@@ -87,7 +87,8 @@ def test_crontab_lines(machine: Machine, site: Site) -> None:
     (copy,) = (machine.folder / "backups").iterdir()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d\.zip", copy.name)
     found = [json.loads(line) for line in ran["doctor"].stdout.splitlines()]
-    assert {one["what"] for one in found} <= {"settings"}  # this account has no key: no service
+    lacking = {"settings", "checkpoints"}  # this account has no key: no service, no signature
+    assert {one["what"] for one in found} <= lacking
 
 
 def test_crontab_says_what_is_wrong(machine: Machine, churn: Workspace, site: Site) -> None:
