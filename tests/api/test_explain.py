@@ -11,6 +11,7 @@ from schemas.strict import instant_text
 from tests.conftest import Statements
 from tests.support.catalog import NOON, Sweep, gone, make_source, model, post, version
 from tests.support.http import Service
+from tests.support.identity import manifest
 
 LATER = "2026-11-21T00:00:00Z"
 DIGEST = f"sha256:{'a' * 64}"
@@ -40,7 +41,20 @@ def asked(service: Service) -> Service:
     bad = {"subject": model("bad")["subject"], "observed_at": NOON, "facts": {"descripton": 1}}
     post(service.database, source, bad)
     _with_obstacles(service)
+    _with_claims(service)
     return service
+
+
+def _with_claims(service: Service) -> None:
+    """Two repositories that claim one name, and a model that was merged into another one."""
+    git = make_source(service.database, "git", kind="ci", precedence=30)
+    post(service.database, git, manifest("claimed", file="first"))
+    (refused,) = post(service.database, git, manifest("claimed", file="second")).refused
+    assert refused.code == "contested_claim"
+    post(service.database, git, manifest("twin"))
+    body = {"other": "retail/twin", "reason": "one model, tracked twice"}
+    merged = service.ask("POST", "models/retail/churn:merge", service.token("admin"), json=body)
+    assert merged.status_code == 200
 
 
 def _with_obstacles(service: Service) -> None:
@@ -92,6 +106,8 @@ def test_explain_verdicts(asked: Service) -> None:
                             {"mlflow": "mlflow-prod/team-b/x"}],
         "disabled": [{"mlflow": "off/default/x"}, {"source": "off"}],
         "unknown_source": [{"mlflow": "nobody/default/x"}, {"source": "nobody"}],
+        "merged": [{"identifier": "manifest:https://github.com/acme/twin#model.yaml"}],
+        "contested": [{"identifier": "manifest:https://github.com/acme/second#model.yaml"}],
         "held_back": [{"mlflow": "mlflow-half/default/x2"}, {"model": "retail/x3"},
                       {"source": "mlflow-half"}],
         "not_visible": [{"mlflow": "mlflow-half/default/secret"},
