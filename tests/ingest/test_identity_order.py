@@ -11,18 +11,12 @@ from hypothesis import strategies as st
 from service.db import Busy, Database
 from tests.conftest import MakeDatabase
 from tests.support.catalog import entries, make_source, post, rows
-from tests.support.identity import groups, keys, manifest, model, same, settled, version
+from tests.support.identity import filed, groups, keys, manifest, model, same, settled, version
 
 NAMES = ("a", "b", "c")
 BOUNDED = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def filed(observation: Any, file: str) -> Any:
-    """A manifest of the one repository: those of several contest each other's names."""
-    value = f"https://github.com/acme/models#{file}/model.yaml"
-    return observation | {"subject": observation["subject"] | {"value": value}}
 
 
 def at(minute: int) -> str:

@@ -42,6 +42,12 @@ def manifest(
     }
 
 
+def filed(observation: Any, file: str) -> Any:
+    """A manifest of the one repository: those of several contest each other's names."""
+    value = f"https://github.com/acme/models#{file}/model.yaml"
+    return observation | {"subject": observation["subject"] | {"value": value}}
+
+
 def groups(database: Database, kind: str = "model") -> set[frozenset[str]]:
     """Which identifiers are one thing, natural names left out."""
     found: dict[Any, set[str]] = {}
