@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from bench import as_of, csv_export, first_harvest, idle, ingest, reads, unchanged_sweep
+from bench import (
+    as_of,
+    csv_export,
+    first_harvest,
+    idle,
+    ingest,
+    reads,
+    repositories,
+    unchanged_sweep,
+)
+from bench import check as of_manifests
 from bench import help as of_command
 from bench.result import Result, Stage
 
@@ -18,7 +28,9 @@ BENCHES: Final[Mapping[str, Callable[[Stage], Result]]] = {
     "reads": reads.measure,
     "as_of": as_of.measure,
     "help": of_command.measure,
+    "check": of_manifests.measure,
     "idle": idle.measure,
+    "repositories": repositories.measure,
 }
 
 

@@ -19,14 +19,16 @@ from harvesters.registry import BUILT_IN, GROUP
 from service.access.tokens import TokenNotFound, create_token, read_token, revoke_token
 from service.db import Database
 from service.errors import CatalogError, Unavailable
+from service.hooks.process import process_deliveries
 from service.ledger.change import Actor
 from service.operation.jobs import run_jobs
-from service.operation.turns import HOLD, Turn, end_turn, hold_turns, take_turn
+from service.operation.turns import DEBOUNCE, HOLD, Turn, end_turn, hold_turns, take_turn
 
 PAUSE_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 10.0  # for what is due; at once when a harvest ends
 HOLD_SECONDS: Final = HOLD.total_seconds() / 3
 JOBS_SECONDS: Final = 600.0
+INBOX_SECONDS: Final = 1.0
 LEAVING_SECONDS: Final = 9.0  # a supervisor kills after ten
 TOKEN_LASTS: Final = timedelta(days=1)
 ACTOR: Final = Actor("software", "worker", authn="database")
@@ -56,7 +58,8 @@ class Crew:
         self.running: dict[Turn, Child] = {}
         self.codes: dict[str, int] = {}  # of the last harvest of each source
         self._tokens: dict[str, tuple[str, float]] = {}
-        self._last = dict.fromkeys(("look", "hold", "jobs"), -float("inf"))
+        self._last = dict.fromkeys(("look", "hold", "jobs", "inbox"), -float("inf"))
+        self._hinted = float("inf")  # when hints that were found make sources due
 
     def work(self, stopping: Event) -> None:
         """Harvest what is due whenever it is, until stopped."""
@@ -65,6 +68,7 @@ class Crew:
                 with _enduring():
                     self._reap()
                     self._every("hold", HOLD_SECONDS, work=self._hold)
+                    self._every("inbox", INBOX_SECONDS, work=self._read_inbox)
                     self._every("look", LOOK_SECONDS, work=self._start_due)
                     self._every("jobs", JOBS_SECONDS, work=self._do_jobs)
                 stopping.wait(PAUSE_SECONDS)
@@ -75,6 +79,7 @@ class Crew:
         """Harvest everything that is due now, each source once; answers their exit codes."""
         once: set[int] = set()
         try:
+            self._read_inbox()
             self._start_due(once)
             while self.running and not stopping.is_set():
                 self._every("hold", HOLD_SECONDS, work=self._hold)
@@ -111,10 +116,11 @@ class Crew:
         """Give back the turns of what has ended, or taken too long; answers whether any has."""
         ended = False
         for turn, child in list(self.running.items()):
-            if child.code is None and child.seconds > self.plan.time_limit:
+            code = child.code
+            if code is None and child.seconds > self.plan.time_limit:
                 log.error("harvest_too_long", source=turn.source, seconds=self.plan.time_limit)
-                child.end()
-            if (code := child.code) is not None:
+                code = _cut_short(child)
+            if code is not None:
                 self._end(turn, code)
                 log.info("harvest_ended", source=turn.source, code=code, seconds=child.seconds)
                 self.codes[turn.source] = code
@@ -134,6 +140,17 @@ class Crew:
         held = [turn.source_id for turn in self.running]
         if held:
             self.database.transact(lambda s: hold_turns(s, self.name, sources=held))
+
+    def _read_inbox(self) -> None:
+        """What webhooks delivered; a source that it makes due is looked for when it is."""
+        done = process_deliveries(self.database)
+        if done.deliveries:
+            log.info("deliveries_read", deliveries=done.deliveries, hints=done.hints)
+        now = monotonic()
+        if done.hints:
+            self._hinted = min(self._hinted, now + DEBOUNCE.total_seconds())
+        if now >= self._hinted:
+            self._hinted, self._last["look"] = float("inf"), -float("inf")
 
     def _do_jobs(self) -> None:
         done = run_jobs(self.database, training_run_days=self.plan.training_run_days)
@@ -175,6 +192,14 @@ class Crew:
             self.database.transact(
                 lambda s: revoke_token(s, presented.public_id, actor=ACTOR, request=None)
             )
+
+
+def _cut_short(child: Child) -> int:
+    """End it in order if it can: killed, it would leave git at work and a key in a folder."""
+    child.ask_to_end()
+    child.wait(LEAVING_SECONDS)
+    child.end()
+    return Exit.UNAVAILABLE
 
 
 def installed_kinds() -> frozenset[str]:

@@ -26,6 +26,7 @@ from service.operation.checks import (
     check_upkeep,
     declared,
 )
+from service.operation.hooked import check_webhooks
 from service.operation.sealed import check_ledger
 from service.settings import SettingsRefused, read_settings
 
@@ -83,7 +84,7 @@ def _disk(url: str) -> Iterator[Finding]:
 def _database(database: Database, *, offline: bool) -> Iterator[Finding]:
     """Each check by itself: one that fails does not hide what the others find."""
     checks: list[Callable[[Database], Iterator[Finding]]] = [check_server, check_schema]
-    checks += [check_sources, check_upkeep, check_ledger]
+    checks += [check_sources, check_upkeep, check_ledger, _webhooks]
     for check in checks:
         try:
             yield from check(database)
@@ -94,6 +95,11 @@ def _database(database: Database, *, offline: bool) -> Iterator[Finding]:
     for source in declared(database):
         yield from _way(source, offline=offline)
         yield from _window(source)
+
+
+def _webhooks(database: Database) -> Iterator[Finding]:
+    """As far as this machine can tell: the secrets belong where the service runs."""
+    return check_webhooks(database, os.environ)
 
 
 def _way(source: dict[str, Any], *, offline: bool) -> Iterator[Finding]:

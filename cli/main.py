@@ -16,6 +16,9 @@ COMMANDS: Final = {  # name → (module, help)
     "harvest": ("cli.harvest", "Read one source once; what cron calls."),
     "push": ("cli.push", "Post observations from a file, for deploy scripts."),
     "import": ("cli.importing", "Enter the models of an inventory in CSV or XLSX."),
+    "check": ("cli.check", "Check manifests, without a server: code, place, reason and fix."),
+    "init": ("cli.init", "Write a first model.yaml from what a repository shows."),
+    "manifest": ("cli.manifest", "Upgrade manifests; print the schema that editors use."),
     "list": ("cli.read", "List models, versions, training runs, datasets, owners and the like."),
     "show": ("cli.show", "Show one thing, and where each of its facts comes from."),
     "history": ("cli.history", "Say what happened to one thing, and why."),
@@ -44,7 +47,8 @@ COMMANDS: Final = {  # name → (module, help)
 ASKING: Final = {  # with a token
     "account", "merge", "unmerge", "claims",
     "pin", "unpin", "conflicts",
-    "source", "harvest", "push", "import", "list", "show", "history", "export", "explain", "token",
+    "source", "harvest", "push", "import", "check", "init", "manifest", "list", "show", "history",
+    "export", "explain", "token",
     "succession", "quarantine", "coverage", "unknowns", "time-to-catalog",
 }  # fmt: skip
 COMPLETION: Final = {"install_completion", "show_completion"}  # the root's business, not theirs

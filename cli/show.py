@@ -48,17 +48,26 @@ def show(
 
 @app.command()
 def explain(
-    thing: Annotated[str, typer.Argument(help="What to ask about; see --by.")],
+    thing: Annotated[
+        str | None,
+        typer.Argument(help="What to ask about; see --by. Without it, the codes of the check."),
+    ] = None,
     *,
     by: Annotated[
         str,
         typer.Option(
-            help="model, mlflow, run, repository, dataset, image, digest, identifier, source."
+            help="model, mlflow, run, repository, dataset, image, digest, identifier, source; "
+            "code: of the check."
         ),
     ] = "model",
     as_json: Json = False,
 ) -> None:
-    """Say why something is, or is not, in the catalog."""
+    """Say why something is, or is not, in the catalog; or what a code of the check means."""
+    if thing is None or by == "code" or (by == "model" and "/" not in thing):
+        from cli.checking.explain import explain_code
+
+        if explain_code(thing, by=by, as_json=as_json):
+            return
     found = Client.from_environment().get("/api/v1/explain", **{by: thing})
     if as_json:
         print_json(found)

@@ -127,7 +127,7 @@ def planned(wanted: Mapping[str, Any], known: Mapping[str, Any], *, prune: bool)
             body = {
                 field: value
                 for field, value in known[name].items()
-                if field not in {"scopes", "refold"}
+                if field not in {"scopes", "refold", "webhooks"}
             }
             fields = {"enabled": {"old": True, "new": False}}
             yield Step(name, "disable", fields, body | {"enabled": False})

@@ -50,7 +50,7 @@ def _told(document: Document, error: ValidationError) -> list[Any]:
     first = [
         one
         for one in wrong
-        if (one["loc"] in document.lines or one["type"] == "missing")
+        if (one["loc"] in document.values or one["type"] == "missing")
         and not any(len(p) > len(one["loc"]) and p[: len(one["loc"])] == one["loc"] for p in places)
     ]
     return first or wrong

@@ -34,26 +34,7 @@ harvest() { # what cron does, with a token of the source's own; its exit code is
 SOURCE_TOKEN=$("$CATALOG" token create --role source --source mlflow-demo)
 
 step 'Two sources disagree about an owner'
-# The repository of retail/churn says who is accountable; so does a tag in MLflow.
-cat >"$FOLDER/sources.yaml" <<-'END'
-	apiVersion: model-catalog/v1
-	kind: Sources
-	sources:
-	  - name: deploy-scripts
-	    kind: ci
-	    namespace: retail
-	    precedence: 40
-	    may_grant_ownership: true
-END
-"$CATALOG" source apply "$FOLDER/sources.yaml"
-cat >"$FOLDER/owner.json" <<-END
-	{"observations": [{"subject": {"kind": "model", "scheme": "name", "value": "retail/churn"},
-	  "observed_at": "$(date -u +%Y-%m-%dT%H:%M:%SZ)",
-	  "facts": {"namespace": "retail", "name": "churn", "owners":
-	    [{"owner": {"kind": "owner", "scheme": "handle", "value": "team:platform"}}]}}]}
-END
-MODEL_CATALOG_TOKEN=$("$CATALOG" token create --role source --source deploy-scripts) \
-	"$CATALOG" push deploy-scripts "$FOLDER/owner.json"
+# The manifest in its repository says who is accountable for retail/churn; a tag in MLflow says more.
 CONFLICTS=$("$CATALOG" conflicts list --field owners)
 printf '%s\n' "$CONFLICTS"
 expect 'retail/churn' "$CONFLICTS"
@@ -66,7 +47,7 @@ SOON=$(($(date +%s) + 8))
 PINNED=$(api GET 'models/retail/churn?provenance=true')
 expect 'team:churn-desk' "$PINNED"
 expect 'agreed in the weekly' "$PINNED"
-expect 'team:platform' "$PINNED" # what sources say stays beside it
+expect 'team:retention-ds' "$PINNED" # what sources say stays beside it
 
 step 'The pin expires, and what the source says is back'
 while [ "$(date +%s)" -le "$SOON" ]; do sleep 1; done
@@ -75,7 +56,7 @@ HISTORY=$("$CATALOG" history retail/churn)
 printf '%s\n' "$HISTORY"
 expect 'expire' "$HISTORY"
 OWNERS=$("$CATALOG" show retail/churn)
-expect 'team:platform' "$OWNERS"
+expect 'team:retention-ds' "$OWNERS"
 case $OWNERS in *team:churn-desk*) echo 'the pin still holds' >&2; exit 1 ;; esac
 
 step 'A listing that suddenly has 3 of 300 models'

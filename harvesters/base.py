@@ -1,13 +1,16 @@
 """What a harvester is: pages in, observations out; the runner does all the rest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harvesters.errors import RecordUnreadable
 from schemas.harvest import Coverage, KnownSubject
+from schemas.hooks import Hint
+from schemas.identifiers import Identifier
 from schemas.observation import Observation
 
 Page = TypeVar("Page")
+Told = Observation | RecordUnreadable | KnownSubject
 
 
 class Harvester(Protocol[Page]):
@@ -16,21 +19,25 @@ class Harvester(Protocol[Page]):
     scope: str
     coverage: Coverage
     version: str
-    counts: Mapping[str, int]  # what it left out on purpose, by reason
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What it left out on purpose, by reason."""
+        ...
 
     def pages(self, cursor: str | None) -> Iterator[Page]:
         """What the source answers, page by page. Raises `SourceUnavailable`, `SourceRefused`."""
         ...
 
-    def observe(self, page: Page) -> Iterator[Observation | RecordUnreadable]:
-        """What a page says; pure."""
+    def observe(self, page: Page) -> Iterator[Told]:
+        """What a page says; pure. What is known already and unchanged is seen by saying so."""
         ...
 
     def cursor_after(self, page: Page) -> str | None:
         """Where a next harvest may begin; None leaves the cursor alone."""
         ...
 
-    def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Observation | RecordUnreadable]:
+    def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Told]:
         """Ask by name for what the listing lacked: gone, there after all, or not readable."""
         ...
 
@@ -43,7 +50,7 @@ class ChangeReader(Protocol):
         """Set the `coverage` of the next harvest, by the cursor of the last complete full one."""
         ...
 
-    def compare(self, known: Sequence[KnownSubject]) -> Iterator[Observation | RecordUnreadable]:
+    def compare(self, known: Sequence[KnownSubject]) -> Iterator[Told]:
         """Of what the catalog knows, after the pages of a delta harvest: what no change tells."""
         ...
 
@@ -53,6 +60,35 @@ class Rereader(Protocol):
     """A harvester of changes that now and then, or without a cursor, reads all of its scope."""
 
     read_all: bool  # this time, known after the pages: ask for what was known and not seen
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A harvester that looks first at what the catalog holds: what did not change is not read."""
+
+    def remember(self, known: Sequence[KnownSubject]) -> None:
+        """Some of it; called before `pages`, until all was told."""
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """A harvester whose markers stand for more than the observation that bears them."""
+
+    def vouch(self, refused: Collection[Identifier]) -> Iterator[Observation]:
+        """What may bear its marker now that all is told, but for what was refused of it."""
+        ...
+
+
+@runtime_checkable
+class Hinted(Protocol):
+    """A harvester that can look first, or only, at what webhooks say may have changed."""
+
+    settled: Sequence[int]  # hints that the harvest followed, known after the pages
+
+    def hint(self, hints: Sequence[Hint]) -> None:
+        """What is open of the source; called before anything else."""
+        ...
 
 
 @runtime_checkable

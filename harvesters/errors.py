@@ -1,11 +1,13 @@
 """What can go wrong with a source: retry later, stop, or pass over one record."""
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.harvest import Skipped
 from schemas.identifiers import Identifier
 from schemas.masking import mask_secrets
+
+if TYPE_CHECKING:
+    from schemas.harvest import Skipped
 
 LONGEST: int = 500
 CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -27,8 +29,10 @@ class RecordUnreadable(NamedTuple):
     pointer: str = ""
     subject: Identifier | None = None
 
-    def skipped(self) -> Skipped:
+    def skipped(self) -> "Skipped":
         """As the report of the harvest says it."""
+        from schemas.harvest import Skipped  # noqa: PLC0415  # a check makes no report
+
         return Skipped(
             code=self.code,
             message=shown(self.message),

@@ -11,9 +11,9 @@ from typing import IO, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from harvesters.base import Harvester, Recalling
+from harvesters.base import Harvester, Recalling, Told
 from harvesters.codec import Codec, NotRecordable
-from harvesters.errors import RecordUnreadable, SourceRefused, shown
+from harvesters.errors import SourceRefused, shown
 from harvesters.redaction import redact
 from harvesters.registry import find_replays
 from schemas.observation import Observation
@@ -25,7 +25,6 @@ FEWEST, LARGEST = 65_536, 2**40  # that can be set
 KEPT: Final = 10  # recordings of a scope; older ones are deleted
 SUFFIX: Final = ".jsonl"
 LAST_LINE: Final = 1_024  # room for the end
-Told = Observation | RecordUnreadable
 
 
 class Tape:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from harvesters.codec import MARK
 from schemas.canonical import CONTAINER_SCHEMES
-from schemas.masking import mask_named, mask_secrets
+from schemas.masking import ADDRESS, mask_named, mask_secrets
 
 MASKED: Final = "[masked by its name]"
 TELLING: Final = (
@@ -21,7 +21,6 @@ ASSIGNED: Final = re.compile(  # `db_password=…`, `secret: …`: of tags, and 
     r"(?![\s\"'\[{])[^\s]+",
     re.IGNORECASE,
 )
-USERINFO: Final = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,30})://([^\s/@\"']{1,1024})@")
 
 
 def redact(document: Any) -> Any:
@@ -57,7 +56,7 @@ def redact_text(text: str) -> str:
     if NAME.search(text):
         text = ASSIGNED.sub(rf"\1{MASKED}", mask_named(text))
     parts, done = [], 0
-    for found in USERINFO.finditer(text) if "://" in text else ():
+    for found in ADDRESS.finditer(text) if "://" in text else ():
         parts += [mask_secrets(text[done : found.start()]), _without_credential(found)]
         done = found.end()
     return "".join((*parts, mask_secrets(text[done:])))

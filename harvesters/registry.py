@@ -14,11 +14,17 @@ GROUP: Final = "model_catalog.harvesters"
 BUILT_IN: Final = {
     "mlflow": "harvesters.mlflow:harvesters",
     "directory": "harvesters.directory:harvesters",
+    "git": "harvesters.manifests.git:harvesters",
+    "gitlab": "harvesters.manifests.gitlab:harvesters",
+    "github": "harvesters.manifests.github:harvesters",
 }
 REPLAYS: Final = "model_catalog.replays"
 REPLAYED: Final = {
     "mlflow": "harvesters.mlflow.replay:REPLAYS",
     "directory": "harvesters.directory.harvest:REPLAYS",
+    "git": "harvesters.manifests.replays:REPLAYS",
+    "github": "harvesters.manifests.replays:REPLAYS",
+    "gitlab": "harvesters.manifests.replays:REPLAYS",
 }
 
 
@@ -80,6 +86,9 @@ def _read(path: str, name: str) -> str:
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  # a path that an operator set
             return file.read().strip()
+    except UnicodeDecodeError:
+        message = f"{name}_FILE is no text"
+        raise SourceRefused(message) from None
     except OSError as error:
         message = f"{name}_FILE cannot be read: {error.strerror}"
         raise SourceRefused(message) from None

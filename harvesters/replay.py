@@ -11,9 +11,8 @@ from typing import IO, Any, Final, NamedTuple, Self, cast
 
 from pydantic import ValidationError
 
-from harvesters.base import Harvester, Recalling
+from harvesters.base import Harvester, Recalling, Told
 from harvesters.codec import Codec, PageUnreadable
-from harvesters.errors import RecordUnreadable
 from harvesters.recording import FORMAT, fingerprint
 from harvesters.registry import find_replays
 from schemas.harvest import Coverage, KnownSubject, Scope
@@ -25,7 +24,6 @@ LONGEST_LINE: Final = 256 * 1024 * 1024
 OPENING: Final = b'{"format":'
 INSTANT: Final = timedelta(microseconds=1)
 GZIP: Final = b"\x1f\x8b"
-Told = Observation | RecordUnreadable
 
 
 class ReplayRefused(Exception):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from harvesters.base import ChangeReader, Harvester, Rereader
+from harvesters.base import ChangeReader, Harvester, Hinted, Remembering, Rereader, Vouching
 from harvesters.errors import RecordUnreadable, SourceRefused, SourceUnavailable, shown
 from harvesters.recording import Tape
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, Sink, as_json
@@ -18,6 +18,7 @@ from schemas.harvest import (
     Coverage,
     HarvestOpened,
     HarvestReport,
+    KnownSubject,
     Limits,
     OpenHarvest,
     Outcome,
@@ -47,8 +48,7 @@ def harvest(
     `full`: also where a harvester would read only changes this time. `tape` may record it.
     Raises what the harvester or the sink raised, after closing the harvest as failed.
     """
-    if isinstance(harvester, ChangeReader):
-        harvester.choose(None if full else sink.full_cursor(harvester.scope))
+    _prepare(harvester, sink, full=full)
     asked = OpenHarvest(
         harvest=uuid7(),
         scope=harvester.scope,
@@ -63,11 +63,10 @@ def harvest(
         sending = _Sending(sink, opened, skipped=skipped)
         cursor = None if full and isinstance(harvester, Rereader) else opened.cursor
         with _heartbeat(sink, opened.harvest):
-            for page in _ahead(harvester.pages(cursor)):
-                sending.add(tape.observe(harvester, page))
-                cursor = harvester.cursor_after(page) or cursor
-            sending.flush()
+            _remember(harvester, sink, sending=sending)
+            cursor = _read(harvester, cursor, sending=sending, tape=tape)
             _look_closer(harvester, sink, opened=opened, sending=sending, tape=tape)
+            _vouch(harvester, sending=sending)
         report = sink.close(asked.harvest, sending.closing(harvester, cursor=cursor))
     except AlreadyRunning:
         raise  # nothing was opened
@@ -79,6 +78,37 @@ def harvest(
     return report
 
 
+def _read(
+    harvester: Harvester[Any], cursor: str | None, *, sending: "_Sending", tape: Tape
+) -> str | None:
+    """All pages; answers the cursor. Of a source that breaks off, what was read is kept."""
+    try:
+        for page in _ahead(harvester.pages(cursor)):
+            sending.add(tape.observe(harvester, page))
+            cursor = harvester.cursor_after(page) or cursor
+    except SourceUnavailable:
+        with suppress(CatalogRefused, CatalogUnavailable):
+            sending.flush()
+        raise
+    sending.flush()
+    return cursor
+
+
+def _prepare(harvester: Harvester[Any], sink: Sink, *, full: bool) -> None:
+    """What is decided before a harvest is opened: what it follows, and how much it reads."""
+    if isinstance(harvester, Hinted):
+        harvester.hint(sink.hints())
+    if isinstance(harvester, ChangeReader):
+        harvester.choose(None if full else sink.full_cursor(harvester.scope))
+
+
+def _remember(harvester: Harvester[Any], sink: Sink, *, sending: "_Sending") -> None:
+    if isinstance(harvester, Remembering):
+        for known in sink.known(sending.opened.harvest):
+            harvester.remember(known)
+            sending.markers.update((one.subject, one.marker) for one in known)
+
+
 class _Sending:
     """Collects observations and sends them, sightings first: what is current does not travel."""
 
@@ -86,13 +116,15 @@ class _Sending:
         self.sink, self.opened, self.skipped = sink, opened, skipped
         # One request of each kind: it is stored while the source makes its next page.
         self.enough = min(opened.limits.sightings, opened.limits.observations)
-        self.waiting: list[Observation] = []
+        self.waiting: list[Observation | KnownSubject] = []
+        self.refused: set[Any] = set()  # subjects
+        self.markers: dict[Any, str | None] = {}  # as the catalog holds them
         self.room, self.passed_over = LARGEST_SKIPPED, 0
         self.observed: Any = None  # the last one's subject
         self.untold = False  # is anything that was not observed missing in the report?
         self.count = 0
 
-    def add(self, observed: Iterable[Observation | RecordUnreadable]) -> None:
+    def add(self, observed: Iterable[Observation | RecordUnreadable | KnownSubject]) -> None:
         """Take what a page says; what cannot be read is reported, never lost in silence."""
         for one in observed:
             if isinstance(one, RecordUnreadable):
@@ -106,11 +138,11 @@ class _Sending:
     def flush(self, *, asked_for: bool = False) -> None:
         """Send what waits: what was asked for by name is sent as it is."""
         waiting, self.waiting = self.waiting, []
-        if not asked_for:
-            waiting = self._wanted(waiting)
-        for batch in batches(waiting, self.opened.limits, too_large=self._skip):
+        stated = self._asked(waiting) if asked_for else self._wanted(waiting)
+        for batch in batches(stated, self.opened.limits, too_large=self._skip):
             receipt = self.sink.send(self.opened.harvest, batch)
             for refusal in receipt.refused:
+                self.refused.add(refusal.subject)
                 self._skip(
                     RecordUnreadable(
                         refusal.code, refusal.message, refusal.pointer, refusal.subject
@@ -129,18 +161,47 @@ class _Sending:
             {"skipped_beyond_report": self.passed_over} if self.passed_over else {}
         )
         return CloseHarvest(
-            outcome=Outcome.COMPLETE, cursor=cursor, skipped=tuple(self.skipped), counts=counts
+            outcome=Outcome.COMPLETE,
+            cursor=cursor,
+            skipped=tuple(self.skipped),
+            counts=counts,
+            hints=tuple(harvester.settled) if isinstance(harvester, Hinted) else (),
         )
 
-    def _wanted(self, waiting: Sequence[Observation]) -> list[Observation]:
-        wanted: list[Observation] = []
+    def _wanted(self, waiting: Sequence[Observation | KnownSubject]) -> list[Observation]:
+        wanted: list[Observation | KnownSubject] = []
         most = self.opened.limits.sightings
         for start in range(0, len(waiting), most):
             part = waiting[start : start + most]
-            sightings = [Sighting(subject=one.subject, digest=one.digest()) for one in part]
+            sightings = [Sighting(subject=one.subject, digest=_digest(one)) for one in part]
             answer = self.sink.sight(self.opened.harvest, sightings)
-            wanted += [part[index] for index in answer.wanted]
-        return wanted
+            asked = set(answer.wanted)
+            wanted += [
+                one for index, one in enumerate(part) if index in asked or self._is_remarked(one)
+            ]
+        return self._new(wanted)
+
+    def _is_remarked(self, one: Observation | KnownSubject) -> bool:
+        """It says the same, read from something else: the next harvest would read it again."""
+        if not isinstance(one, Observation) or one.subject not in self.markers:
+            return False
+        return one.marker != self.markers[one.subject]
+
+    def _asked(self, told: Sequence[Observation | KnownSubject]) -> list[Observation]:
+        known = self._wanted([one for one in told if not isinstance(one, Observation)])
+        return known + [one for one in told if isinstance(one, Observation)]
+
+    def _new(self, told: Iterable[Observation | KnownSubject]) -> list[Observation]:
+        """What is said anew. What was known and is another by now was told by somebody else."""
+        stated: list[Observation] = []
+        for one in told:
+            if isinstance(one, Observation):
+                stated.append(one)
+            else:
+                self.refused.add(one.subject)
+                message = "it changed in the catalog while its source was read"
+                self._skip(RecordUnreadable("changed_meanwhile", message, "", one.subject))
+        return stated
 
     def _skip(self, record: RecordUnreadable) -> None:
         skipped = record.skipped()
@@ -150,6 +211,10 @@ class _Sending:
         else:  # a remark on what was just observed may be missing
             self.passed_over += 1
             self.untold |= record.subject not in {None, self.observed}
+
+
+def _digest(told: Observation | KnownSubject) -> str:
+    return told.digest() if isinstance(told, Observation) else told.digest
 
 
 def batches(
@@ -194,6 +259,13 @@ def _look_closer(
     # All pages before the first question: an answer that is sent changes what is unseen.
     for page in list(sink.unseen(opened.harvest)):
         sending.add(tape.answers(_ahead(harvester.ask(page))))
+        sending.flush(asked_for=True)
+
+
+def _vouch(harvester: Harvester[Any], *, sending: _Sending) -> None:
+    """Markers of what was told whole: a harvest that breaks off before is read again."""
+    if isinstance(harvester, Vouching):
+        sending.add(harvester.vouch(sending.refused))
         sending.flush(asked_for=True)
 
 

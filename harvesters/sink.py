@@ -21,6 +21,7 @@ from schemas.harvest import (
     OpenHarvest,
     SubjectPage,
 )
+from schemas.hooks import Hint, Hints
 from schemas.observation import Observation, Receipt, Sighting, Wanted
 from schemas.problem import Problem
 from schemas.sources import SourceState
@@ -54,6 +55,9 @@ class Sink(Protocol):
     def full_cursor(self, scope: str) -> str | None:
         """Where the last complete full harvest of a scope ended."""
 
+    def hints(self) -> Sequence[Hint]:
+        """What webhooks said may have changed, and no harvest has looked at yet."""
+
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
 
@@ -82,6 +86,7 @@ class HttpSink:
     def __init__(self, url: str, token: str, *, source: str, timeout: float = 60) -> None:
         """Speak for one source; the token carries it."""
         self.source = source
+        self._hints: Sequence[Hint] | None = None
         self.http = httpx2.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
@@ -95,6 +100,13 @@ class HttpSink:
         path = f"/api/v1/sources/{self.source}"
         source = _read(SourceState, self._retried("GET", path, body=None))
         return next((one.full_cursor for one in source.scopes if one.scope == scope), None)
+
+    def hints(self) -> Sequence[Hint]:
+        """What webhooks said may have changed, and no harvest has looked at yet."""
+        if self._hints is None:  # the same for all scopes: none of them settles what others need
+            path = f"/api/v1/sources/{self.source}/hints"
+            self._hints = _read(Hints, self._retried("GET", path, body=None)).hints
+        return self._hints
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
@@ -176,6 +188,10 @@ class FileSink:
     def full_cursor(self, scope: str) -> None:
         """There was none."""
         del scope
+
+    def hints(self) -> Sequence[Hint]:
+        """A file has none."""
+        return ()
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin."""

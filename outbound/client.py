@@ -17,6 +17,7 @@ from outbound.credentials import Credential
 
 CONNECTIONS: Final = 4
 ENCODINGS: Final = {"", "identity", "gzip", "deflate"}  # not nested: each layer multiplies
+OF_PACKED: Final = {b"content-encoding", b"content-length"}
 LONGEST_WAIT: Final = 15 * 60.0
 
 
@@ -172,11 +173,8 @@ class GuardedTransport(httpx2.BaseTransport):
         if packed.headers.get("Content-Encoding", "").strip().lower() not in ENCODINGS:
             packed.close()
             raise AnswerRefused("an answer is packed neither as gzip nor as deflate")
-        headers = [
-            (name, value)
-            for name, value in packed.headers.multi_items()
-            if name.lower()
-            not in {"content-encoding", "content-length"}  # they describe the packed
+        headers = [  # as bytes: a name of a file may be written in any encoding
+            (name, value) for name, value in packed.headers.raw if name.lower() not in OF_PACKED
         ]
         return httpx2.Response(
             packed.status_code,

@@ -7,10 +7,12 @@ from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from schemas.masking import CONTAINERS, drop_userinfo, mask_secrets
+
 LONGEST_VALUE: Final = 1_024  # bytes of UTF-8
 DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
 GIT_SCHEMES: Final = {"http", "https", "ssh", "git", "git+https", "git+ssh", "git+http"}
-CONTAINER_SCHEMES: Final = {"abfs", "abfss", "wasb", "wasbs"}  # `container@account`: no credential
+CONTAINER_SCHEMES: Final = CONTAINERS
 SAME_HOST: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 CASELESS_HOST: Final = re.compile(r"(?:^|\.)(?:github|gitlab)\.")
@@ -164,12 +166,35 @@ def _without_view(path: str) -> str:
     return path
 
 
+def canonical_hosted(text: str) -> str:
+    """`host/<number>`: a repository by its host's number for it, which no rename changes."""
+    host, _, number = canonical_text(text).partition("/")
+    if not re.fullmatch(r"[1-9]\d{0,18}", number, re.ASCII):
+        raise ValueError("must be a host and a number, such as github.com/486325809")
+    name, _, port = host.partition(":")
+    named = f"{_host(name)}:{port}" if port.isascii() and port.isdigit() else _host(host)
+    return f"{named}/{number}"
+
+
+def canonical_filed(text: str) -> str:
+    """`repository#path`: a file of a repository, which is called by its number or by its URL.
+
+    A number outlives renames and transfers, and is another one when somebody else takes the name.
+    """
+    repository, hash_sign, path = canonical_text(text).partition("#")
+    if not hash_sign or not path:
+        raise ValueError("must be a repository, # and a path in it")
+    if "://" in repository:
+        return canonical_text(f"{canonical_repository_url(repository)}#{path}")
+    return canonical_text(f"{canonical_hosted(repository)}#{path}")
+
+
 def canonical_dataset_uri(text: str) -> str:
     """A dataset's URI: scheme and host in lower case, no credential, query or fragment.
 
     Path case and double slashes are kept: in object stores they mean something.
     """
-    text = canonical_text(text.strip())
+    text = drop_userinfo(canonical_text(text.strip()))
     scheme, separator, rest = text.partition("://")
     scheme = scheme.lower()
     if not separator or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme == "file":
@@ -181,6 +206,10 @@ def canonical_dataset_uri(text: str) -> str:
         raise ValueError("must name a host, bucket or account")
     if scheme in CONTAINER_SCHEMES and user:
         host = f"{user.partition(':')[0]}@{host}"
+    if "[" not in host and re.search(r":(?!\d{1,5}(?:[,;]|$)|$)", host):
+        raise ValueError("must name a host; what stands before its path reads like a password")
+    if mask_secrets(host) != host:  # in lower case nobody would know it for a key
+        raise ValueError("holds what looks like a key in place of a host")
     return canonical_text(re.sub(r"[\s/]+$", "", f"{scheme}://{host.lower()}{slash}{path}"))
 
 

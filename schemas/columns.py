@@ -171,8 +171,14 @@ REPOSITORIES: Final = (
         topics="labels",
     ),
     OWNER,
-    *_facts(license="SPDX identifier", pushed_at="when it last changed"),
-    *UNWARNED,
+    *_facts(
+        license="SPDX identifier",
+        created_at="when its host says it was created",
+        pushed_at="when it last changed",
+        manifests="paths of the manifests in it that could be read",
+        expects_models="true where its source is declared to hold models",
+    ),
+    *ENDED,
 )
 
 BUILDS: Final = (

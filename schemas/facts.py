@@ -228,7 +228,11 @@ class RepositoryFacts(Facts):
     topics: Annotated[Lines | None, Merge.UNION] = None
     owners: Annotated[SetOf[Ownership] | None, Merge.OWNERS] = None
     license: Annotated[Line | None, Merge.TOP] = None
+    created_at: Annotated[Instant | None, Merge.TOP] = None
     pushed_at: Annotated[Instant | None, Merge.LATEST] = None
+    manifests: Annotated[Lines | None, Merge.TOP] = None  # paths of those that could be read
+    expects_models: Annotated[Flag | None, Merge.TOP] = None  # declared to hold models
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class BuildFacts(Facts):

@@ -77,7 +77,10 @@ class Skipped(Closed):
 
 
 class CloseHarvest(Closed):
-    """How a harvest ended. The cursor is stored with the report, and only when complete."""
+    """How a harvest ended. The cursor is stored with the report, and only when complete.
+
+    `hints`: those of webhooks that it followed, settled when it is complete.
+    """
 
     outcome: Outcome
     cursor: Cursor | None = None
@@ -86,6 +89,7 @@ class CloseHarvest(Closed):
         default={}
     )  # what the harvester left out on purpose, by reason
     error: Text | None = None
+    hints: Annotated[tuple[Count, ...], Field(max_length=1_000)] = ()
 
 
 class PlannedChange(Closed):

@@ -13,6 +13,8 @@ from schemas.canonical import (
     canonical_dataset_uri,
     canonical_digest,
     canonical_email,
+    canonical_filed,
+    canonical_hosted,
     canonical_login,
     canonical_natural,
     canonical_repository_url,
@@ -24,12 +26,12 @@ from schemas.canonical import (
     number_key,
     split_natural_name,
 )
-from schemas.masking import mask_secrets
+from schemas.masking import drop_userinfo, mask_secrets
 from schemas.strict import Closed
 
 __all__ = [
     "SCHEMES", "Identifier", "Kind", "Scheme", "decode_segment", "email_identifier",
-    "encode_segment", "fold_name", "natural_name", "number_key", "source_of",
+    "encode_segment", "fold_name", "how_far_below", "natural_name", "number_key", "source_of",
     "split_natural_name", "workspace_of",
 ]  # fmt: skip
 
@@ -54,6 +56,8 @@ class Scheme(NamedTuple):
     `keeps_alive`: a current sighting of it keeps its entry alive; others add facts or names.
     `source_bound`: its first segment is the name of the only source that may speak about it.
     `lookup_only`: many things may share one, so that it never joins two.
+    `below`: how far what is said of it ranks below what else its source says (`RULES` 4: a source's
+    manifests 70, what it reads in foreign formats 50).
     """
 
     canonical: Callable[[str], str] = canonical_text
@@ -61,6 +65,7 @@ class Scheme(NamedTuple):
     source_bound: bool = False
     lookup_only: bool = False
     workspaces: bool = False  # its second segment is a workspace
+    below: int = 0
 
 
 BOUND: Final = Scheme(source_bound=True)
@@ -71,18 +76,23 @@ LOOKUP: Final = Scheme(keeps_alive=False, lookup_only=True)
 ALIVE: Final = Scheme()
 NAMED_ONLY: Final = Scheme(keeps_alive=False)
 LOGIN: Final = Scheme(canonical_login, keeps_alive=False)
+IN_FILE: Final = Scheme(canonical_filed)
+FOREIGN: Final = IN_FILE._replace(keeps_alive=False, below=20)
+HOSTED: Final = Scheme(canonical_hosted)
 
 NATURAL: Final = frozenset({(Kind.MODEL, "name"), (Kind.VERSION, "number"), (Kind.USE, "name")})
 SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     Kind.MODEL: {
-        "mlflow": MLFLOW, "manifest": ALIVE, "backstage": BOUND, "person": BOUND, "other": BOUND,
-        "name": NAME, "hf": NAMED_ONLY,
+        "mlflow": MLFLOW, "manifest": IN_FILE, "backstage": BOUND._replace(below=20),
+        "person": BOUND, "other": BOUND, "name": NAME, "hf": NAMED_ONLY, "foreign": FOREIGN,
+        "file": FOREIGN._replace(keeps_alive=True),
     },
     Kind.VERSION: {
         "mlflow": MLFLOW,
         "mlflow-training": MLFLOW._replace(keeps_alive=False),
         "mlflow-mlmodel": MLFLOW._replace(keeps_alive=False),
         "other": BOUND,
+        "foreign": FOREIGN._replace(keeps_alive=True),
         "number": NAME_BELOW,
         "logged-model": LOOKUP,
         "digest": LOOKUP._replace(canonical=canonical_digest),
@@ -93,6 +103,8 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
         "uri": Scheme(canonical_dataset_uri),
         "mlflow": MLFLOW,
         "openlineage": ALIVE,
+        "manifest": IN_FILE,
+        "foreign": FOREIGN._replace(keeps_alive=True),
     },
     Kind.OWNER: {
         "handle": ALIVE,
@@ -103,8 +115,8 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     },
     Kind.REPOSITORY: {
         "url": Scheme(canonical_repository_url),
-        "github": ALIVE,
-        "gitlab": ALIVE,
+        "github": HOSTED,
+        "gitlab": HOSTED,
         "azure": ALIVE,
     },
     Kind.BUILD: {
@@ -121,7 +133,9 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
 @lru_cache(maxsize=131_072)
 def _canonical(kind: Kind, scheme: str, *, value: str) -> str:
     written = canonical_text(SCHEMES[kind][scheme].canonical(canonical_text(value)))
-    if mask_secrets(written) != written:  # masked, two things would share one name
+    stated = drop_userinfo(value)  # as it was before letters became small ones
+    if mask_secrets(written) != written or mask_secrets(stated) != stated:
+        # masked, two things would share one name
         raise ValueError("holds what looks like a key; rename it in its source")
     return written
 
@@ -166,6 +180,12 @@ class Identifier(Closed):
     def __str__(self) -> str:
         """On one line, for people."""
         return f"{self.kind}:{self.scheme}:{self.value}"
+
+
+def how_far_below(kind: Kind, subject: str) -> int:
+    """How far statements about a subject (`scheme:value`) rank below what else its source says."""
+    scheme = SCHEMES[kind].get(subject.partition(":")[0])
+    return scheme.below if scheme else 0
 
 
 def source_of(identifier: Identifier) -> str | None:

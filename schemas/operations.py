@@ -123,6 +123,7 @@ class SourceLine(Closed):
     held_back_share: Number
     held_back_count: Count
     credential: Word | None
+    webhook_secret: Word | None
     may_grant_ownership: Flag
     enabled: Flag
     scopes: Count

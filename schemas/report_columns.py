@@ -49,6 +49,7 @@ REPORTS: Final[Mapping[str, tuple[Column, ...]]] = {  # by the name of the repor
         held_back_share="the share of a scope that one harvest may retire",
         held_back_count="the number that one harvest may retire whatever the share",
         credential="the name of its credential, never the secret",
+        webhook_secret="the name of the secret that proves its webhooks, never the secret",  # noqa: S106  # a meaning, no password
         may_grant_ownership="true when the owners that it states get rights",
         enabled="false: it is not read any more, and its facts are stale",
         scopes="number of its scopes",

@@ -54,7 +54,7 @@ class TimingRow(Closed):
 Unknown = Literal[
     "model_without_owner", "model_without_data", "model_without_build",
     "version_without_training_run", "version_without_data", "version_without_build",
-    "deployment_without_version", "stub", "owner_left",
+    "deployment_without_version", "repository_without_manifest", "stub", "owner_left",
     "source_not_permitted", "source_never_harvested", "source_disabled", "scope_never_complete",
     "scope_late", "namespace_unmapped",
 ]  # fmt: skip

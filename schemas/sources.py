@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.canonical import NAMESPACE
 from schemas.harvest import Cursor
+from schemas.hooks import WebhookState
 from schemas.masking import mask_secrets
 from schemas.refold import Impact, RefoldState
 from schemas.strict import Closed, Count, Flag, Instant, Json, Line, Number, Word
@@ -24,6 +25,9 @@ class SourceKind(StrEnum):
     """The kinds of places that facts come from; kinds of others have a dot in their name."""
 
     MLFLOW = "mlflow"
+    GIT = "git"
+    GITHUB = "github"
+    GITLAB = "gitlab"
     CI = "ci"
     PERSON = "person"
     DIRECTORY = "directory"
@@ -31,11 +35,15 @@ class SourceKind(StrEnum):
 
 PRECEDENCE: Final[Mapping[str, int]] = {
     SourceKind.MLFLOW: 40,
+    SourceKind.GIT: 70,
+    SourceKind.GITHUB: 70,
+    SourceKind.GITLAB: 70,
     SourceKind.CI: 60,
     SourceKind.PERSON: 70,
     SourceKind.DIRECTORY: 80,
 }
-GRANTING: Final = frozenset({SourceKind.DIRECTORY.value})  # ownership that it states gives rights
+REPOSITORIES: Final = frozenset({SourceKind.GIT, SourceKind.GITHUB, SourceKind.GITLAB})
+GRANTING: Final = frozenset({SourceKind.DIRECTORY, *REPOSITORIES})  # stated ownership gives rights
 OF_OTHERS: Final = re.compile(r"[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}){1,3}", re.ASCII)
 OTHERS_PRECEDENCE: Final = 50
 PIN: Final = "pin"  # stands in place of a source's name where a person's pin says something
@@ -71,6 +79,13 @@ def _without_credentials(settings: dict[str, Json]) -> dict[str, Json]:
     return settings
 
 
+def _no_variant(name: str) -> str:
+    """`X_FILE` and `X_PREVIOUS` are variables of the secret `X`."""
+    if name.endswith(("_FILE", "_PREVIOUS")):
+        raise ValueError("may not end in _FILE or _PREVIOUS, which say how a secret is given")
+    return name
+
+
 def _not_reserved(name: str) -> str:
     if name == PIN:
         raise ValueError("is what people's pins are called; choose another name")
@@ -85,13 +100,15 @@ Namespace = Annotated[Word, AfterValidator(_namespace)]
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=60, le=366 * 86_400)]
 Precedence = Annotated[int, Field(strict=True, ge=0, le=99)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,60}$")]
+HookSecretName = Annotated[VariableName, AfterValidator(_no_variant)]
 
 
 class SourceSettings(Closed):
     """What is declared about a source; secrets only as the name of an environment variable.
 
     `may_name` lists the namespaces in which it may create, claim or merge; without it, those it
-    writes to. Credentials come from `MODEL_CATALOG_SECRET_<credential>` where the harvester runs.
+    writes to. Credentials come from `MODEL_CATALOG_SECRET_<credential>` where the harvester runs,
+    what proves webhooks from `MODEL_CATALOG_HOOK_SECRET_<webhook_secret>` where the service runs.
     """
 
     name: SourceName
@@ -106,6 +123,7 @@ class SourceSettings(Closed):
     held_back_share: Annotated[Number, Field(ge=0, le=1)] = 0.2
     held_back_count: Count = 10
     credential: VariableName | None = None
+    webhook_secret: HookSecretName | None = None
     may_grant_ownership: Flag = False
     enabled: Flag = True
     settings: Annotated[dict[Line, Json], AfterValidator(_without_credentials)] = Field(default={})
@@ -143,10 +161,14 @@ class ScopeState(Closed):
 
 
 class SourceState(SourceSettings):
-    """A source as the API answers it: what is declared, and where its harvests stand."""
+    """A source as the API answers it: what is declared, and where its harvests stand.
+
+    `webhooks` is null where none are set up.
+    """
 
     scopes: tuple[ScopeState, ...] = ()
     refold: RefoldState | None = None
+    webhooks: WebhookState | None = None
 
 
 class SourceChanged(SourceState):

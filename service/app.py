@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from service import documentation_api, errors_api, health, metrics
+from service import documentation_api, errors_api, health, manifest_schema_api, metrics
 from service.access import accounts_api as accounts
 from service.access import api as access
 from service.catalog import api as catalog
@@ -37,11 +37,14 @@ from service.errors import (
 from service.exports import api as exports
 from service.exports import reports_api as reports
 from service.exports.negotiation import Negotiated
+from service.hooks import api as hooks
+from service.hooks.admission import Admission
 from service.ingest import api as ingest
 from service.ingest import claims_api as claims
 from service.ingest import ending_api as ending
 from service.ingest import identity_api as identity
 from service.ingest import operations_api as operations
+from service.ingest import preview_api as previews
 from service.ingest import quarantine_api as quarantine
 from service.ingest import sources_api as sources
 from service.invalid import field_problems
@@ -61,6 +64,7 @@ ROUTERS: Final = (
     metrics.router,
     errors_api.router,
     documentation_api.router,
+    manifest_schema_api.router,
     access.router,
     accounts.router,
     sources.router,
@@ -70,6 +74,7 @@ ROUTERS: Final = (
     identity.router,
     claims.router,
     ingest.router,
+    previews.router,
     catalog.router,
     exports.router,
     reports.router,
@@ -82,6 +87,7 @@ ROUTERS: Final = (
     people.router,
     pins.router,
     conflicts.router,
+    hooks.router,
 )
 THREADS: Final = 12  # for 10 connections: more would only wait in the pool
 HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
@@ -121,6 +127,7 @@ def build(settings: Settings, database: Database) -> FastAPI:
     app.state.pager = Pager(settings.secret_key.get_secret_value())
     limits = Limits(settings.requests_per_second, settings.requests_burst)
     app.state.limits = limits
+    app.state.admission = Admission(settings.hook_requests_per_second, settings.hook_requests_burst)
     app.state.metrics = metrics.Metrics(database, limits, release=health.release())
     for router in ROUTERS:
         app.include_router(router)

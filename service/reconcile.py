@@ -34,6 +34,7 @@ class Statement(NamedTuple):
     inferred: frozenset[str] = frozenset()
     pinned: bool = False
     joined: bool = False
+    below: int = 0  # how far it ranks below what else its source says
 
 
 class Folded(NamedTuple):
@@ -85,7 +86,13 @@ def _decide(
     if whole and len(contenders) == 1:
         return Folded(contenders[0].facts[name], tuple(contenders))
     claims = [
-        _claim(name, said, rule=rule, whole=whole, rank=precedence(said.source, name))
+        _claim(
+            name,
+            said,
+            rule=rule,
+            whole=whole,
+            rank=max(precedence(said.source, name) - said.below, 0),
+        )
         for said in contenders
     ]
     top = max(claim.tier for claim in claims)
@@ -97,8 +104,19 @@ def _decide(
     return Folded(
         ranked[0].facts[name] if whole else _together(name, ranked, rule=rule),
         ranked,
-        conflict=rule is not Merge.LATEST and len({c.answer for c in claims} - {SILENT}) > 1,
+        conflict=rule is not Merge.LATEST and _dispute(name, claims, rule=rule),
     )
+
+
+def _dispute(name: str, claims: Sequence["_Claim"], *, rule: Merge) -> bool:
+    """Do statements answer differently?
+
+    Who is concluded to own something, from code owners or commits, does not dispute who is named.
+    """
+    first = claims[0].said
+    if rule is Merge.OWNERS and not first.pinned and name not in first.inferred:
+        claims = [claim for claim in claims if name not in claim.said.inferred]
+    return len({claim.answer for claim in claims} - {SILENT}) > 1
 
 
 def _age(said: Statement) -> tuple[datetime, str, str]:

@@ -34,11 +34,24 @@ REFUSALS: Final[dict[str, Meaning]] = {
         "The source may not name anything in this namespace.",
         "An admin can add the namespace to the source's `may_name`.",
     ),
+    "model_not_described": Meaning(
+        "It belongs to a model whose manifest is not in the catalog.",
+        "See why the manifest is not: it may be refused (`model-catalog quarantine list`) or "
+        "contested (`model-catalog claims list`). A claim that is decided lets this in, too.",
+    ),
+    "changed_meanwhile": Meaning(
+        "The catalog heard something else about it while its source was read.",
+        "Nothing: the next harvest compares again.",
+    ),
     "implausible": Meaning(
         "A harvest would retire too much at once; it was held back.",
         "See whether the source lost data or rights. A later harvest that can be believed settles "
         "it; else an admin releases or drops it (`model-catalog quarantine`). `held_back_share` "
         "and `held_back_count` of the source say what is too much.",
+    ),
+    "not_visible": Meaning(
+        "A preview left it out: it names what is not there, or not where the token may read.",
+        "Ask with a token that reads all namespaces; the source itself may push it all the same.",
     ),
     # things that a harvester skipped, in its report and in `/coverage`
     "not_readable": Meaning(
@@ -72,6 +85,39 @@ REFUSALS: Final[dict[str, Meaning]] = {
     "ambiguous_use": Meaning(
         "Facts of a use were given, and several uses are named.",
         "Name one use in `catalog.use`, or state the facts of each use in a manifest.",
+    ),
+    # files of others in repositories
+    "template": Meaning(
+        "The file is a template: it holds placeholders that are filled in later.",
+        "Nothing, where it is meant to be one; else fill it in (docs/foreign-files.md).",
+    ),
+    "not_utf8": Meaning(
+        "The file is not UTF-8.",
+        "Save it as UTF-8.",
+    ),
+    "not_yaml": Meaning(
+        "The file, or its front matter, is no YAML as it is read here.",
+        "`message` says where and why; anchors, aliases, tags and repeated keys are not read.",
+    ),
+    "not_json": Meaning(
+        "The file is no JSON as it is read here.",
+        "`message` says where and why; repeated keys and NaN are not read.",
+    ),
+    "not_toml": Meaning(
+        "The file is no TOML.",
+        "`message` says where and why.",
+    ),
+    "other_format": Meaning(
+        "The file bears the name of a format and is not in it.",
+        "Rename it, or set `foreign: {<format>: ignore}` for its source.",
+    ),
+    "not_read": Meaning(
+        "A file could not be read this time; what it said the last time stays.",
+        "See the record of the file itself in the same report.",
+    ),
+    "codeowners_unreadable": Meaning(
+        "A CODEOWNERS file cannot be read.",
+        "`message` says why; whom it named the last time stays.",
     ),
     # rows of an imported file
     "name_repeated": Meaning(

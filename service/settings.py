@@ -77,6 +77,13 @@ class Settings(BaseModel):
     body_seconds: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=600)] = 30
     requests_per_second: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=100_000)] = 200
     requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=1_000_000)] = 4_000
+    hook_body_bytes: Annotated[
+        int, BeforeValidator(_digits), Field(ge=1_024, le=25 * 1024 * 1024)
+    ] = 1024 * 1024
+    hook_requests_per_second: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=10_000)] = (
+        20
+    )
+    hook_requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100_000)] = 200
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     export_signing_key_file: str | None = None

@@ -11,6 +11,7 @@ from service.catalog import tables as catalog
 from service.catalog.typed import TYPED, reference_columns
 from service.db import Table
 from service.history import history_table
+from service.hooks import tables as hooks
 from service.ingest import tables as ingest
 from service.ledger import tables as ledger
 
@@ -54,3 +55,4 @@ FOUND_BY: Final[Mapping[str, Iterable[sa.Index | tuple[str, ...]]]] = {  # what 
 HISTORY: Final = tuple(history_table(table, *FOUND_BY.get(table.name, ())) for table in VERSIONED)
 TOKENS: Final[sa.Table] = access.TokenRow.__table__
 TURNS: Final[sa.Table] = operation.TurnRow.__table__
+HINTS: Final[sa.Table] = hooks.HintRow.__table__

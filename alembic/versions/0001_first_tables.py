@@ -524,7 +524,15 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "topics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pushed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "manifests", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("expects_models", sa.Boolean(), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -579,6 +587,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("held_back_share", sa.Float(), nullable=True),
         sa.Column("held_back_count", sa.Integer(), nullable=True),
         sa.Column("credential", sa.String(), nullable=True),
+        sa.Column("webhook_secret", sa.String(), nullable=True),
         sa.Column("may_grant_ownership", sa.Boolean(), nullable=True),
         sa.Column("enabled", sa.Boolean(), nullable=True),
         sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -1036,7 +1045,15 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "topics", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("license", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pushed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "manifests", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("expects_models", sa.Boolean(), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1060,6 +1077,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("held_back_share", sa.Float(), nullable=False),
         sa.Column("held_back_count", sa.Integer(), nullable=False),
         sa.Column("credential", sa.String(), nullable=True),
+        sa.Column("webhook_secret", sa.String(), nullable=True),
         sa.Column("may_grant_ownership", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1756,6 +1774,97 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
     )
     op.create_index(op.f("ix_sighting_scope_id"), "sighting", ["scope_id"], unique=False)
     op.create_index(op.f("ix_sighting_subject_id"), "sighting", ["subject_id"], unique=False)
+    op.create_table(
+        "hook_delivery",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_id", sa.String(), nullable=True),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("processed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("hints", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=True),
+        sa.CheckConstraint(
+            "body IS NOT NULL OR state IN ('done', 'dropped')",
+            name=op.f("ck_hook_delivery_body_while_needed"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'done', 'parked', 'dropped')",
+            name=op.f("ck_hook_delivery_state_known"),
+        ),
+        sa.CheckConstraint("tries >= 0", name=op.f("ck_hook_delivery_tries_counted")),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["source.id"], name=op.f("fk_hook_delivery_source_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hook_delivery")),
+        sa.UniqueConstraint(
+            "source_id", "delivery_id", name=op.f("uq_hook_delivery_source_id_delivery_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_hook_delivery_source_id_digest"),
+        "hook_delivery",
+        ["source_id", "digest"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_hook_delivery_source_id_received_at"),
+        "hook_delivery",
+        ["source_id", "received_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_hook_delivery_next_try_at_waiting",
+        "hook_delivery",
+        ["next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "hint",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("scheme", sa.String(), nullable=True),
+        sa.Column("value", sa.String(), nullable=True),
+        sa.Column("url", sa.String(), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("harvest_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "about IN ('repository', 'build', 'deployment', 'release')",
+            name=op.f("ck_hint_about_known"),
+        ),
+        sa.CheckConstraint(
+            "(scheme IS NULL) = (value IS NULL)", name=op.f("ck_hint_repository_whole")
+        ),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["hook_delivery.id"],
+            name=op.f("fk_hint_delivery_id"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(["harvest_id"], ["harvest.id"], name=op.f("fk_hint_harvest_id")),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_hint_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hint")),
+    )
+    op.create_index(op.f("ix_hint_delivery_id"), "hint", ["delivery_id"], unique=False)
+    op.create_index(op.f("ix_hint_received_at"), "hint", ["received_at"], unique=False)
+    op.create_index(
+        "ix_hint_source_id_about_id_open",
+        "hint",
+        ["source_id", "about", "id"],
+        unique=False,
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
     for name, *columns in PAST:
         index = op.f(f"ix_{name}_history_{'_'.join(columns)}")
         op.create_index(index, f"{name}_history", columns, unique=False)
@@ -1787,6 +1896,22 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
 
 
 def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
+    op.drop_index(
+        "ix_hint_source_id_about_id_open",
+        table_name="hint",
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_hint_received_at"), table_name="hint")
+    op.drop_index(op.f("ix_hint_delivery_id"), table_name="hint")
+    op.drop_table("hint")
+    op.drop_index(
+        "ix_hook_delivery_next_try_at_waiting",
+        table_name="hook_delivery",
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index(op.f("ix_hook_delivery_source_id_received_at"), table_name="hook_delivery")
+    op.drop_index(op.f("ix_hook_delivery_source_id_digest"), table_name="hook_delivery")
+    op.drop_table("hook_delivery")
     op.drop_index(op.f("ix_sighting_subject_id"), table_name="sighting")
     op.drop_index(op.f("ix_sighting_scope_id"), table_name="sighting")
     op.drop_table("sighting")

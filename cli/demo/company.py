@@ -1,5 +1,6 @@
 """Plays the demo's company towards a real MLflow server: what teams do in it, step by step."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +56,8 @@ def _log(sample: Sample, experiment: str, *, number: int) -> None:
         "name": "model", "registered_model_name": sample.name, "await_registration_for": 0,
         "pip_requirements": ["mlflow"],  # else it takes half a minute to find out
     }  # fmt: skip
-    with mlflow.start_run(experiment_id=experiment, run_name=f"{sample.name}-{number}"):
+    named = f"{sample.name}-{number}"
+    with mlflow.start_run(experiment_id=experiment, run_name=named, tags=_origin(sample)):
         if sample.kind == "rule":
             mlflow.pyfunc.log_model(python_model=too_expensive, **options)
             return
@@ -71,6 +73,18 @@ def _log(sample: Sample, experiment: str, *, number: int) -> None:
         mlflow.sklearn.log_model(
             trained.model, signature=signature, skops_trusted_types=[TREE], **options
         )
+
+
+def _origin(sample: Sample) -> dict[str, str]:
+    """What MLflow notes by itself of a run that is started in a clone of a repository."""
+    url, commits = json.loads(sys.argv[2])
+    if not sample.repository:
+        return {}
+    return {
+        "mlflow.source.git.repoURL": f"{url}/{sample.repository}.git",
+        "mlflow.source.git.commit": commits[sample.repository],
+        "mlflow.source.git.branch": "main",
+    }
 
 
 def _explore(client: Any) -> None:

@@ -65,11 +65,12 @@ class Catalog:
         settings: Mapping[str, Any],
         *,
         spaces: Mapping[str, str],
+        kind: str = "mlflow",
         credential: str | None = None,
     ) -> None:
-        """Declare an MLflow server; `spaces` are the namespaces of its workspaces."""
+        """Declare a source; `spaces` are the namespaces of its workspaces, by which it may name."""
         body = {
-            "name": source, "kind": "mlflow", "namespace": spaces.get("default", "default"),
+            "name": source, "kind": kind, "namespace": spaces.get("default", "default"),
             "namespaces": spaces, "credential": credential, "settings": settings,
         }  # fmt: skip
         self.admin.put(f"/api/v1/sources/{source}", body)

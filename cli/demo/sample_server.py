@@ -1,5 +1,6 @@
 """The sample company's MLflow server, and the process that plays the company."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, cast
 
 from cli.demo.children import Children, broken, free_port, our_environment
+from cli.demo.repositories import Repositories
 
 QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -50,10 +52,10 @@ class Company(NamedTuple):
 
 
 @contextmanager
-def company(uri: str, home: Path) -> Iterator[Company]:
+def company(uri: str, home: Path, *, shelf: Repositories) -> Iterator[Company]:
     """In a process of its own: MLflow's client is told to keep quiet and to itself."""
     log = home / "company.log"
-    command = [sys.executable, "-m", "cli.demo.company", uri]
+    command = [sys.executable, "-m", "cli.demo.company", uri, json.dumps(shelf)]
     environment, pipe = our_environment() | QUIET, subprocess.PIPE
     with (
         log.open("w") as said,

@@ -20,6 +20,7 @@ class Sample(NamedTuple):
     versions: int = 0
     champion: int = 0
     dataset: str = ""
+    repository: str = ""  # of its training code
 
 
 SAMPLES: Final = (
@@ -36,6 +37,7 @@ SAMPLES: Final = (
         versions=3,
         champion=2,
         dataset="s3://lake/retail/contracts",
+        repository="retail/churn",
     ),
     Sample(
         "demand-forecast",
@@ -45,6 +47,7 @@ SAMPLES: Final = (
         versions=2,
         champion=2,
         dataset="s3://lake/retail/sales",
+        repository="supply/forecasting",
     ),
     Sample(  # nobody said whose it is
         "basket-ranking",
@@ -118,6 +121,11 @@ SAMPLES: Final = (
 )
 FILLED: Final = (
     f"{len(SAMPLES)} models in two workspaces, each version trained by a small real training run."
+)
+SHELVED: Final = (
+    "The teams' repositories: four manifests, of which churn's says something else than MLflow and "
+    "than its README, one of a model that nobody trained yet, one with a mistake in it, and a "
+    "repository that should hold a model and holds none."
 )
 CHANGED: Final = (
     "A month later: coupon-uplift is deleted, fraud renamed to payment-fraud, delivery-time "

@@ -9,7 +9,7 @@ from cli.output import print_rows, say
 
 COLUMNS: Final = ("model", "newest", "owner", "what stands out")
 MODELS: Final = "models"
-TABLES: Final = (MODELS, "versions", "training-runs", "datasets", "owners")
+TABLES: Final = (MODELS, "versions", "training-runs", "datasets", "owners", "repositories")
 MOST_SHOWN: Final = 50  # the files have all of them
 FAVOURITE: Final = "retail/churn"  # has most to show; somebody's own server has others
 
@@ -47,6 +47,8 @@ def _notes(model: Mapping[str, Any]) -> list[str]:
         return ["replaced: another model has this name now"]
     notes = [f"gone since {model['gone_since'][:10]}"] if model["gone_since"] else []
     notes += [] if facts.get("owners") else ["nobody owns it"]
+    if disputed := model["conflicts"]:
+        notes.append(f"sources disagree about: {', '.join(disputed)}")
     return notes + list(facts.get("warnings") or ())
 
 

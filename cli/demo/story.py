@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from cli.demo import sample_server
+from cli.demo import repositories, sample_server
 from cli.demo.children import HOST, Children, our_environment, usable_port, wait_for
 from cli.demo.own_server import find_server
 from cli.demo.route import Catalog, prepare_database
-from cli.demo.samples import CHANGED, FILLED, NAMESPACES
+from cli.demo.samples import CHANGED, FILLED, NAMESPACES, SHELVED
 from cli.output import say
 
 SAMPLE: Final = "mlflow-demo"
+REPOSITORIES: Final = "git-demo"
 OWN: Final = "mlflow"
 LOOPBACK: Final = "127.0.0.1/32"
 
@@ -21,7 +22,8 @@ def sample(children: Children, *, home: Path, port: int) -> Catalog:
     """A server of a made-up company, harvested, changed as in a month, and harvested again."""
     say("Starting PostgreSQL, MLflow and the catalog: half a minute …")
     uri = sample_server.start(children, home)
-    with sample_server.company(uri, home) as company:
+    shelf = repositories.start(children, home)
+    with sample_server.company(uri, home, shelf=shelf) as company:
         catalog = _start_catalog(children, home=home, port=port)
         wait_for(f"{uri}/health", children, log=home / "mlflow.log")
         catalog.leave_environment(MLFLOW_TRACKING_URI=uri, MODEL_CATALOG_OUTBOUND_ALLOW=LOOPBACK)
@@ -29,6 +31,12 @@ def sample(children: Children, *, home: Path, port: int) -> Catalog:
         company.step("fill")
         say(f"MLflow runs at {uri}. {FILLED}")
         catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)
+        catalog.declare(
+            REPOSITORIES, {"repositories": shelf.addresses, "holds_models": ["*"]},
+            kind="git", spaces=NAMESPACES,
+        )  # fmt: skip
+        say(f"\n{SHELVED}")
+        catalog.harvest(REPOSITORIES, OUTBOUND_ALLOW=LOOPBACK)
         company.step("change")
         say(f"\n{CHANGED}")
         catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from harvesters.dropped import Dropped, reason
 from harvesters.errors import shown
 from harvesters.mlflow.names import Place, identifier
 from harvesters.mlflow.rows import DatasetInputRow, DatasetRow
-from harvesters.mlflow.tags import Dropped, Readers, read_catalog_tags
-from harvesters.mlflow.texts import is_line, is_text, reason
+from harvesters.mlflow.tags import Readers, read_catalog_tags
+from harvesters.mlflow.texts import is_line, is_text
 from schemas.canonical import canonical_commit
 from schemas.facts import DatasetFacts
 from schemas.identifiers import Identifier, Kind

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from harvesters.mlflow.tags import Dropped, warnings_of
+from harvesters.dropped import Dropped, warnings_of
 from schemas.facts import ModelFacts, VersionFacts
 
 NAMES: Final = {"namespace", "name", "model", "number"}  # without them there is no entry

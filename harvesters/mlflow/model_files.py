@@ -11,15 +11,15 @@ from typing import Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError
 
+from harvesters.dropped import warnings_of
 from harvesters.errors import RecordUnreadable, SourceRefused
 from harvesters.mlflow.artifacts import NoFile, locate, read_file
 from harvesters.mlflow.changes import OVERLAP
 from harvesters.mlflow.client import Registry
-from harvesters.mlflow.mlmodel import read_mlmodel
 from harvesters.mlflow.names import Place, identifier
 from harvesters.mlflow.observe import LOGGED_MODEL, unreadable
 from harvesters.mlflow.rows import VersionRow
-from harvesters.mlflow.tags import warnings_of
+from harvesters.mlmodel import read_mlmodel
 from harvesters.yaml_walk import YamlRefused
 from schemas.facts import VersionFacts
 from schemas.harvest import Coverage, KnownSubject

@@ -9,13 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from harvesters.dropped import Dropped
 from harvesters.errors import RecordUnreadable, shown
 from harvesters.mlflow.held import hold
 from harvesters.mlflow.names import Place, identifier
 from harvesters.mlflow.rows import KnownModel, ModelRow, VersionRow
 from harvesters.mlflow.tags import (
     MODEL,
-    Dropped,
     read_catalog_tags,
     read_tags,
     version_readers,

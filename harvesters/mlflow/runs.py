@@ -7,6 +7,7 @@ from math import isfinite
 from sys import float_info
 from typing import Any, Final, NamedTuple
 
+from harvesters.dropped import Dropped, reason, warnings_of
 from harvesters.errors import RecordUnreadable, shown
 from harvesters.mlflow.datasets import ReadDataset, read_datasets
 from harvesters.mlflow.names import Place, identifier
@@ -14,12 +15,10 @@ from harvesters.mlflow.observe import unreadable
 from harvesters.mlflow.rows import RunRow
 from harvesters.mlflow.tags import (
     TRAINING_RUN,
-    Dropped,
     read_catalog_tags,
     read_tags,
-    warnings_of,
 )
-from harvesters.mlflow.texts import is_line, is_text, read_moment, reason
+from harvesters.mlflow.texts import is_line, is_text, read_moment
 from schemas.canonical import canonical_commit
 from schemas.facts import TrainingRunFacts
 from schemas.identifiers import Identifier, Kind

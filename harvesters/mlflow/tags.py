@@ -1,14 +1,14 @@
 """Tags on models, versions and training runs: people's own, and `catalog.*` that state facts."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from harvesters.errors import shown
+from harvesters.dropped import Dropped
 from harvesters.mlflow.names import identifier
 from schemas.facts import Facts, ModelFacts, TrainingRunFacts, UseFacts, VersionFacts
 from schemas.identifiers import Identifier, Kind, email_identifier, encode_segment
@@ -20,18 +20,10 @@ PREFIX: Final = "catalog."
 NOT_TAGS: Final = (PREFIX, "mlflow.")
 LONGEST_TAG: Final = 4_096
 MOST_TAGS: Final = 1_000
-MOST_WARNINGS: Final = 100
 JENKINS: Final = re.compile(r"https?://(?P<host>[^/?#]+)(?P<jobs>(?:/job/[^/?#]+)+)/(?P<id>\d+)/?")
 CHOICE: Final = re.compile("'([^']*)'")
 
 Reader = Callable[[str], dict[str, Any]]  # a tag's text as facts; raises `ValueError`
-
-
-class Dropped(NamedTuple):
-    """Something that was read and left out: why, as a report counts it, and in words."""
-
-    reason: str
-    about: str
 
 
 class Readers(NamedTuple):
@@ -88,14 +80,6 @@ def read_catalog_tags(
         else:
             stated |= fresh
     return stated, dropped
-
-
-def warnings_of(dropped: Iterable[Dropped]) -> tuple[str, ...]:
-    """What was dropped, as the entry says it; none is said too: everything could be used."""
-    lines = sorted({shown(one.about) for one in dropped})
-    if more := lines[MOST_WARNINGS:]:
-        lines[MOST_WARNINGS:] = [f"and {len(more):,} more"]
-    return tuple(lines)
 
 
 def split_list(text: str) -> list[str]:

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pydantic import ValidationError
-
 from schemas.strict import LONGEST_TEXT, UNWANTED
 
 LONGEST_LINE: Final = 4_096
@@ -35,11 +33,3 @@ def read_moment(milliseconds: int, *, at: datetime) -> datetime | None:
     except (OverflowError, OSError, ValueError):
         return None
     return moment if EARLIEST <= moment <= at + LATEST_AHEAD else None
-
-
-def reason(error: ValueError) -> str:
-    """Why a value is refused, without the value."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False, include_input=False)[0]
-    return first["msg"].removeprefix("Value error, ")

@@ -5,8 +5,9 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from harvesters.dropped import Dropped
 from harvesters.mlflow.names import identifier
-from harvesters.mlflow.tags import PREFIX, USE, Dropped, read_catalog_tags, split_list
+from harvesters.mlflow.tags import PREFIX, USE, read_catalog_tags, split_list
 from schemas.facts import UseFacts
 from schemas.identifiers import Identifier, Kind, encode_segment, fold_name
 from schemas.observation import Evidence, Observation

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from schemas.digest import canonical_json
 from schemas.facts import merge_rules
-from schemas.identifiers import Kind
+from schemas.identifiers import Kind, how_far_below
 from schemas.pins import Beneath, Pin
 from service.catalog.pinned import Pinned, holding
 from service.catalog.told import read_said
@@ -124,7 +124,7 @@ def _folded(
     rules = {name: merge_rules(kind)[name]}
     for state in states:
         found = [said[key] for one in state.statements if (key := _key(one)) in said]
-        spoken = [_statement(one) for one in found if name in (one["facts"] or {})]
+        spoken = [_statement(kind, one) for one in found if name in (one["facts"] or {})]
         folded = reconcile(spoken, rules, precedence=_precedence(found))
         yield state.valid_from, folded.get(name)
 
@@ -139,10 +139,11 @@ def _precedence(found: Sequence[sa.RowMapping]) -> Precedence:
     return rank
 
 
-def _statement(said: sa.RowMapping) -> Statement:
+def _statement(kind: Kind, said: sa.RowMapping) -> Statement:
     return Statement(
         said["source"], said["facts"], said["since"], digest=said["digest"],
         subject=said["subject"], inferred=frozenset(said["inferred"]),
+        below=how_far_below(kind, said["subject"]),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from schemas.identifiers import Kind
+from schemas.identifiers import SCHEMES, Kind
 from schemas.sources import PIN
 from service.access.policy import Caller
 from service.access.tables import OwnerMappingRow
@@ -169,11 +169,16 @@ def _says(about: sa.ColumnElement[Any], other: Any) -> sa.ColumnElement[bool]:
 
 
 def _granted(kind: Kind) -> sa.ColumnElement[bool]:
-    """Did somebody who may grant ownership decide the owners of the link's entry?"""
+    """Did somebody who may grant ownership decide the owners of the link's entry?
+
+    What such a source reads in files of others (CODEOWNERS, who committed) gives no rights.
+    """
     typed = TYPED[kind].alias(f"owned_{kind}")
     deciding = typed.c.statements[sa.cast(typed.c.provenance[OWNERS][0].astext, sa.Integer)]
     trusted = sa.exists().where(
-        source.c.name == deciding["source"].astext, source.c.may_grant_ownership
+        source.c.name == deciding["source"].astext,
+        source.c.may_grant_ownership,
+        sa.func.split_part(deciding["subject"].astext, ":", 1).not_in(_lower(kind)),
     )
     its_own = sa.or_(entry.c.id == typed.c.id, entry.c.merged_into == typed.c.id)
     pinned = sa.exists().where(  # and not only shown so until its end is noticed
@@ -187,6 +192,11 @@ def _granted(kind: Kind) -> sa.ColumnElement[bool]:
     return sa.exists().where(
         typed.c.id == link.c.entry_id, sa.or_(by_hand, sa.and_(uncontested, trusted))
     )
+
+
+def _lower(kind: Kind) -> list[str]:
+    """Schemes whose statements rank below what else their source says."""
+    return sorted(name for name, scheme in SCHEMES[kind].items() if scheme.below)
 
 
 def _counting(about: sa.Select[Any]) -> sa.CompoundSelect[Any]:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from schemas.details import Contender, FieldProvenance
 from schemas.facts import merge_rules
-from schemas.identifiers import Kind
+from schemas.identifiers import Kind, how_far_below
 from schemas.sources import PIN
 from service.catalog import rows
 from service.catalog.beneath import as_shown, read_beneath
@@ -59,7 +59,11 @@ def _claim(kind: Kind, name: str, *, said: Mapping[str, Any]) -> dict[str, Any]:
     return shown | {
         "value": as_shown(kind, name, value=said["facts"].get(name)),
         "inferred": name in said["inferred"],
-        "precedence": said["field_precedence"].get(name, said["precedence"]),
+        "precedence": max(
+            said["field_precedence"].get(name, said["precedence"])
+            - how_far_below(kind, said["subject"]),
+            0,
+        ),
     }
 
 

@@ -195,11 +195,14 @@ def any_of(conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[boo
 def label_of(
     target: sa.ColumnElement[Any], subject: sa.FromClause = SUBJECT
 ) -> sa.ColumnElement[Any]:
-    """What an entry is called: the identifier under which it was first heard of."""
+    """What an entry is called: the identifier under which it was first heard of.
+
+    A file of others that adds something to it names it last.
+    """
     return (
         sa.select(subject.c.value)
         .where(subject.c.entry_id == target)
-        .order_by(subject.c.id)
+        .order_by(subject.c.scheme == "foreign", subject.c.id)
         .limit(1)
         .scalar_subquery()
     )

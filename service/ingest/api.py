@@ -19,6 +19,7 @@ from schemas.harvest import (
     SubjectPage,
 )
 from schemas.observation import Receipt, SightingBatch, Wanted
+from schemas.quarantine import Retried
 from schemas.strict import Closed
 from service.access.policy import Caller
 from service.db import Database, Store
@@ -26,7 +27,7 @@ from service.errors import CatalogError, ForeignSource, Invalid, TooLarge, probl
 from service.ingest import close, harvests, sightings
 from service.ingest.dryrun import record_harvested
 from service.ingest.ingest import push_batch
-from service.ingest.retry import retry_of_scope
+from service.ingest.retry import retry_displaced, retry_of_scope
 from service.ingest.sources import SourceFacts, get_source
 from service.invalid import field_problems, invalid
 from service.ledger.change import Cause
@@ -135,7 +136,10 @@ def close_harvest(
     """End a harvest; a complete full one decides what is absent."""
     asked, cause = read_body(CloseHarvest, body), cause_of(caller, trace, harvest)
     end = partial(close.close_harvest, harvest_id=harvest, asked=asked, cause=cause)
-    return for_source(store, caller, end)
+    report = for_source(store, caller, end)
+    if not report.dry_run and (report.created or report.retired or report.refused):
+        _retry(store, caller, partial(retry_displaced, cause=cause))
+    return report
 
 
 @router.post("/sources/{source}/observations")
@@ -150,10 +154,17 @@ def push_observations(
 
 
 def _retry_older(store: Database, caller: Caller, harvest: UUID, *, trace: str) -> None:
-    """What an older harvester had refused is tried again; if that fails, the harvest goes on."""
+    """What an older harvester had refused is tried again."""
     cause = cause_of(caller, trace, harvest)
+    _retry(store, caller, partial(retry_of_scope, opened=harvest, cause=cause))
+
+
+def _retry(
+    store: Database, caller: Caller, work: Callable[[Session, SourceFacts], Retried]
+) -> None:
+    """Try again what was refused; if that fails, all else goes on."""
     try:
-        for_source(store, caller, partial(retry_of_scope, opened=harvest, cause=cause))
+        for_source(store, caller, work)
     except CatalogError as error:
         log.warning("not_retried", code=error.code(), facts=error.facts)
 

@@ -21,6 +21,7 @@ from service.ingest.harvests import (
     plan,
     scope,
 )
+from service.ingest.hinted import settle_hints
 from service.ingest.sightings import saw_something, seen_count
 from service.ingest.sources import SourceFacts
 from service.ingest.unseen import Unseen, settle_unseen
@@ -65,6 +66,7 @@ def _complete(
     """Draw the conclusions of a complete harvest; a dry run takes them back."""
     if not opened.dry_run:
         _advance(session, opened, asked=asked)  # first: it confirms what references may mean
+        settle_hints(session, opened.source.id, hints=asked.hints, harvest=opened.id)
         return settle_unseen(session, opened, skipped=asked.skipped, cause=cause)
     with session.begin_nested() as savepoint:
         plan_gone(session, opened, cause=cause)

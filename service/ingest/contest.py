@@ -8,10 +8,11 @@ from schemas.identifiers import Identifier, Kind, fold_name, source_of
 from schemas.observation import Refusal
 from service.ingest import refuse
 from service.ingest.batch import Item, is_natural, registry_model
-from service.ingest.placed import Alive, Contest, Standing
+from service.ingest.placed import REGISTRIES, Alive, Contest, Standing
 from service.ingest.sources import SourceFacts
 
 MANIFEST: Final = "manifest"
+FILED: Final = frozenset({MANIFEST, "file"})  # schemes of models that a file describes
 
 
 class Findings(NamedTuple):
@@ -23,6 +24,9 @@ class Findings(NamedTuple):
 
 def judge(standing: Standing, item: Item, *, natural: Identifier | None) -> Findings:
     """Whether an observation has to be refused for what it claims to be."""
+    foreign = _foreign(standing, item, source=standing.source)
+    if foreign is not None:
+        return Findings(foreign)
     for claim in item.claims[1:]:
         if _is_contested(standing, item, claim=claim):
             return Findings(
@@ -36,7 +40,7 @@ def judge(standing: Standing, item: Item, *, natural: Identifier | None) -> Find
             return Findings(
                 refuse.collision(item), _contest(standing, item, claim=one, what="collision")
             )
-    return Findings(_foreign(standing, item, source=standing.source))
+    return Findings(None)
 
 
 def repository_of(manifest: Identifier) -> str:
@@ -60,17 +64,43 @@ def _is_contested(standing: Standing, item: Item, *, claim: Identifier) -> bool:
         return False
     if item.subject in standing.accepted.get(holder, ()):
         return False
-    living = standing.live.get(holder, ())
-    return any(_holds(alive, repository_of(item.subject)) for alive in living)
+    repository = repository_of(item.subject)
+    living = (alive.subject for alive in standing.live.get(holder, ()))
+    others = (repository_of(one) for one in living if one.scheme == MANIFEST)
+    if any(_are_two(standing, repository, other=other) for other in others):
+        return True
+    gone = (repository_of(former) for former in standing.former.get(holder, ()))
+    return any(_took_address(standing, repository, former=former) for former in gone)
 
 
-def _holds(alive: Alive, repository: str) -> bool:
-    return alive.subject.scheme == MANIFEST and repository_of(alive.subject) != repository
+def _are_two(standing: Standing, one: str, *, other: str) -> bool:
+    """One repository may be read by its number and by its address."""
+    entries = (standing.repositories.get(which) for which in (one, other))
+    return one != other and (None in (both := set(entries)) or len(both) > 1)
+
+
+def _took_address(standing: Standing, repository: str, *, former: str) -> bool:
+    """Another repository under an address of one whose manifest is gone: it inherits nothing.
+
+    Nor does one of which no address is known.
+    """
+    own, theirs = (_addresses(standing, which) for which in (repository, former))
+    return former != repository and (not own or not own.isdisjoint(theirs))
+
+
+def _addresses(standing: Standing, repository: str) -> set[str]:
+    found = standing.addresses.get(repository, set())
+    return found | {repository} if "://" in repository else found
 
 
 def _foreign(standing: Standing, item: Item, *, source: SourceFacts) -> Refusal | None:
-    """Does it say to be what stands where the source may name nothing?"""
+    """Is it, or does it say to be, what stands where the source may name nothing?"""
     own = standing.entry(item.subject)
+    if own is not None and item.subject.kind is Kind.MODEL and item.subject.scheme in FILED:
+        namespace = None if own in standing.begun else standing.placed(own).namespace
+        described = namespace is not None and not standing.is_unclaimed(own)
+        if described and namespace not in source.may_name:
+            return refuse.foreign_subject(item, source=source.name)
     for position, claim in enumerate(item.observation.same_as):
         entry = standing.entry(claim)
         if entry is None or entry == own or entry in standing.begun:
@@ -108,6 +138,15 @@ def _has_number(other: Identifier, item: Item) -> bool:
         return False
     labels = {fold_name(one.value.rsplit("/", 1)[-1]) for one in (other, item.subject)}
     return registry_model(other) == registry_model(item.subject) or len(labels) > 1
+
+
+def are_registered_apart(item: Item, sides: Iterable[Iterable[Alive]]) -> bool:
+    """Would a file make one model of two that one registry knows as two? A person decides that."""
+    if item.subject.kind is not Kind.MODEL or item.subject.scheme in REGISTRIES:
+        return False
+    mine, theirs = ({a.source for a in side if a.subject.scheme in REGISTRIES}
+                    for side in sides)  # fmt: skip
+    return not mine.isdisjoint(theirs)
 
 
 def new_contests(found: Iterable[Contest], *, known: set[tuple[UUID, Identifier]]) -> list[Contest]:

@@ -22,7 +22,7 @@ from service.ingest.decisions import Decided, store_decisions
 from service.ingest.lock import lock_entries
 from service.ingest.merge import merge
 from service.ingest.project import project
-from service.ingest.retry import retry_refused
+from service.ingest.retry import retry_displaced, retry_refused
 from service.ingest.sources import list_sources
 from service.ingest.tables import AbsenceRow, IdentityDecision, ObservationRow, SightingRow
 from service.ingest.unmerge import unmerge
@@ -244,6 +244,8 @@ def _retry(session: Session, found: ContestedClaim, *, by: Decider) -> Tried:
     source = list_sources(session)[source_id]
     cause = by.cause._replace(source=source.name)
     done = retry_refused(session, source, subjects=[claimant], cause=cause)
+    if done.recorded:
+        retry_displaced(session, source, cause=cause)
     return "recorded" if done.recorded else "refused" if done.refused else "not_tried"
 
 

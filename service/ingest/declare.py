@@ -10,6 +10,7 @@ from sqlmodel import Session
 from schemas.refold import Impact, RefoldState
 from schemas.sources import ScopeState, SourceChanged, SourceSettings, SourceState
 from service.catalog.lateness import first_opened, is_late, last_complete, lasting
+from service.ingest.hinted import webhook_states
 from service.ingest.refold import Changed, fold_again, foresee
 from service.ingest.sources import SourceNotFound
 from service.ingest.tables import RefoldRow, ScopeRow, SourceRow
@@ -119,10 +120,12 @@ def _read(session: Session, chosen: sa.ColumnElement[bool]) -> list[SourceState]
     for row in found.mappings():
         scopes.setdefault(row["source_id"], []).append(_scope(row))
     refolds = _refolds(session, [row.id for row in rows])
+    webhooks = webhook_states(session, [row.id for row in rows if row.webhook_secret])
     return [
         SourceState.model_validate(
             dict(zip(SourceSettings.model_fields, tuple(row)[1:], strict=True))
             | {"scopes": tuple(scopes.get(row.id, ())), "refold": refolds.get(row.id)}
+            | {"webhooks": webhooks.get(row.id)}
         )
         for row in rows
     ]

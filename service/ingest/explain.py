@@ -27,6 +27,7 @@ from service.catalog.view import label_of
 from service.history import HISTORY
 from service.ingest import tables
 from service.ingest.coverage import coverage_row, select_coverage
+from service.ingest.explain_repository import find_reader, repositories_of, rules_of
 from service.ingest.explain_source import explain_source
 from service.ingest.meant import Meant, read_meant
 from service.ingest.obstacles import passed_over, plans_for
@@ -55,16 +56,15 @@ def explain(session: Session, asked: ExplainQuery, *, caller: Caller) -> Explana
     one_snapshot(session)
     entries = _entries(session, meant, caller=caller)
     ids = [one.id for one in entries]
+    named = (*meant.identifiers, *repositories_of(session, ids))
     speaking = _speaking(session, meant.identifiers, caller=caller)
     found = Evidence(
         entries=entries,
         sightings=_sightings(session, ids),
-        refusals=_refusals(session, meant.identifiers, ids=ids, caller=caller),
+        refusals=_refusals(session, named, ids=ids, caller=caller),
         decisions=_decisions(session, ids),
         held_back=plans_for(session, ids) if ids else (),
-        skipped=passed_over(session, speaking["id"], identifiers=meant.identifiers)
-        if speaking
-        else (),
+        skipped=passed_over(session, speaking["id"], identifiers=named) if speaking else (),
         rules=tuple(_rules(speaking, meant.identifiers)),
         coverage=_coverage(session, speaking, identifiers=meant.identifiers, caller=caller),
         bound=any(source_of(one) for one in meant.identifiers),
@@ -177,6 +177,7 @@ def _refusals(
     text = subject.c.kind + ":" + subject.c.scheme + ":" + subject.c.value
     known = sa.select(text).where(among(subject.c.entry_id, ids))
     named = [str(one) for one in identifiers]
+    within = [f"model:manifest:{i.value}" for i in identifiers if i.kind is Kind.REPOSITORY]
     query = (
         sa.select(
             source.c.name.label("source"), *source.c["namespace", "namespaces"],
@@ -186,7 +187,11 @@ def _refusals(
         .join_from(quarantine, source, source.c.id == quarantine.c.source_id)
         .where(
             quarantine.c.what == "refused",
-            sa.or_(among(quarantine.c.subject, named), quarantine.c.subject.in_(known)),
+            sa.or_(
+                among(quarantine.c.subject, named),
+                quarantine.c.subject.in_(known),
+                sa.func.split_part(quarantine.c.subject, "#", 1).in_(within),
+            ),
         )
         .order_by(quarantine.c.last_at.desc(), quarantine.c.id)
         .limit(MOST)
@@ -215,10 +220,13 @@ def _may_know(caller: Caller, speaking: sa.RowMapping, *, about: str) -> bool:
 def _speaking(
     session: Session, identifiers: Sequence[Identifier], *, caller: Caller
 ) -> sa.RowMapping | None:
-    """The only source that may speak about it, if there is one and the caller may know of it."""
+    """The only source that may speak about it, or that reads where it lies, if there is one.
+
+    None where the caller may not know of it.
+    """
     bound = next((one for one in identifiers if source_of(one)), None)
     if bound is None:
-        return None
+        return find_reader(session, identifiers, caller=caller)
     query = sa.select(source).where(source.c.name == source_of(bound))
     found = session.execute(query).mappings().one_or_none()
     return found if found and _may_know(caller, found, about=str(bound)) else None
@@ -230,9 +238,10 @@ def _rules(
     """Settings of the source that leave it out."""
     if speaking is None:
         return
+    yield from rules_of(speaking, identifiers)
     name, settings = speaking["name"], speaking["settings"]
     workspaces = settings.get("workspaces", [DEFAULT_WORKSPACE])
-    for one in identifiers:
+    for one in filter(source_of, identifiers):
         parts = [decode_segment(part) for part in one.value.split("/")]
         workspace = workspace_of(one)
         if workspace and isinstance(workspaces, list) and workspace not in workspaces:

@@ -232,6 +232,7 @@ def _statement(standing: Standing, one: Said, *, source: str) -> Statement:
         digest=one.digest,
         subject=f"{standing.kind}:{one.scheme}:{one.value}",
         inferred=inferred,
+        below=SCHEMES[Kind(standing.kind)][one.scheme].below,
     )
 
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from schemas.identifiers import NATURAL, Identifier, Kind, natural_name
 from service.catalog.tables import Entry, SubjectRow
 from service.ingest.batch import Item, keeps_alive
-from service.ingest.placed import Alive, Known, Placed
+from service.ingest.placed import Alive, Called, Known, Placed
 from service.ingest.record import KEY as STATED_KEY
 from service.ingest.record import sighted_at
 from service.ingest.resolve import Placement
@@ -156,6 +156,7 @@ def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) ->
     gone = sa.exists().where(
         *(absence.c[c] == sighting.c[c] for c in STATED_KEY), absence.c.gone_since.is_not(None)
     )
+    outliving = sa.or_(subject.c.kind == Kind.REPOSITORY, subject.c.scheme == "manifest")
     rows = session.execute(
         sa.select(
             subject.c.entry_id,
@@ -165,14 +166,21 @@ def _read_live(session: Session, placement: Placement, *, entries: set[UUID]) ->
             subject.c.value,
             observation.c.facts["namespace"].astext,
             observation.c.facts["name"].astext,
+            sighting.c.effective_at,
+            observation.c.facts["url"].astext,
+            gone.label("gone"),
         )
         .join_from(subject, sighting, sighting.c.subject_id == subject.c.id)
         .join(observation, observation.c.id == sighting.c.observation_id)
-        .where(among(subject.c.entry_id, entries), ~gone)
+        .where(among(subject.c.entry_id, entries), sa.or_(~gone, outliving))
     )
-    for home, source, kind, scheme, value, namespace, name in rows:
+    for home, source, kind, scheme, value, namespace, name, seen, url, is_gone in rows:
         identifier = stored_identifier(kind, scheme, value=value)
-        if keeps_alive(identifier):
+        if identifier.kind is Kind.REPOSITORY:
+            placement.numbers.setdefault(home, {})[identifier] = Called(seen, url)
+        if is_gone and scheme == "manifest":
+            placement.former.setdefault(home, set()).add(identifier)
+        elif not is_gone and keeps_alive(identifier):
             stated = natural_name(namespace, name) if namespace and name else None
             known = placement.live.setdefault(home, [])
             known.append(Alive(source, identifier, stated))

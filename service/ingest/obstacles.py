@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session
 
 from schemas.explain import ExplainedPlan, ExplainedSkip
-from schemas.identifiers import Identifier
+from schemas.identifiers import Identifier, Kind
 from service.catalog.tables import SubjectRow
 from service.ingest.batch import registry_model
 from service.ingest.tables import (
@@ -69,6 +69,7 @@ def passed_over(
     """What the newest report of each scope of a source says of these, or of their models."""
     named = (*identifiers, *map(registry_model, identifiers))
     about = [one.model_dump(mode="json") for one in named if one is not None]
+    within = [one.value for one in identifiers if one.kind is Kind.REPOSITORY]
     newest = _newest_reports(source_id)
     each = sa.func.jsonb_array_elements(newest.c.report["skipped"]).table_valued("value")
     said = sa.cast(each.c.value, JSONB)
@@ -79,7 +80,12 @@ def passed_over(
         )
         .select_from(newest)
         .join(each, sa.true())
-        .where(sa.or_(*(said["subject"] == sa.cast(one, JSONB) for one in about)))
+        .where(
+            sa.or_(
+                *(said["subject"] == sa.cast(one, JSONB) for one in about),
+                sa.func.split_part(said["subject"]["value"].astext, "#", 1).in_(within),
+            )
+        )
         .order_by(newest.c.closed_at.desc())
         .limit(MOST)
     )  # fmt: skip

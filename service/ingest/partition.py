@@ -11,6 +11,7 @@ from schemas.identifiers import Kind
 from service.catalog.tables import Entry, SubjectRow
 from service.catalog.typed import TYPED
 from service.db import Database
+from service.ingest.addresses import are_numbered_apart
 from service.ingest.called import names_of
 from service.ingest.placed import NAMESPACED
 from service.ingest.supported import claiming, is_stated, was_stated
@@ -64,7 +65,10 @@ def _unmet(session: Session) -> Iterator[PlannedChange]:
                                 theirs.c.namespace)
         .join(mine, mine.c.id == one.c.entry_id)
         .join(theirs, theirs.c.id == named.c.entry_id)
-        .where(mine.c.id != theirs.c.id, ~known.exists(), ~_are_below_parted(mine, theirs))
+        .where(
+            mine.c.id != theirs.c.id, ~known.exists(), ~_are_below_parted(mine, theirs),
+            ~are_numbered_apart(mine, theirs),
+        )
         .distinct()
         .order_by(mine.c.id, theirs.c.id)
     ).all()  # fmt: skip

@@ -7,7 +7,9 @@ from sqlmodel import Session
 
 from schemas.identifiers import Identifier, Kind, source_of, split_natural_name
 from service.ingest import known, refuse
-from service.ingest.batch import Item, is_natural, model_above
+from service.ingest.addresses import claim_address, note_address, note_called, read_addresses
+from service.ingest.batch import Item, is_natural, keeps_alive, model_above
+from service.ingest.contest import FILED
 from service.ingest.resolve import Placement
 from service.ingest.sources import SourceFacts, list_sources
 from service.ingest.twins import read_twins
@@ -21,10 +23,13 @@ def place(session: Session, placement: Placement, *, items: Sequence[Item]) -> l
         placement,
         identifiers=(i for item in items for i in _named(item, mentioned[item.position])),
     )
+    note_called(placement, items)
     items = _may_mention(placement, items, mentioned=mentioned)
     models = [item for item in items if item.subject.kind is Kind.MODEL]
-    placed = _place(session, placement, items=models)
-    others = [item for item in items if item.subject.kind is not Kind.MODEL]
+    placed = _place(session, placement, items=(i for i in models if keeps_alive(i.subject)))
+    adding = _described(placement, (i for i in models if not keeps_alive(i.subject)))
+    placed += _place(session, placement, items=adding)
+    others = _described(placement, (i for i in items if i.subject.kind is not Kind.MODEL))
     others = _without_parted(session, placement, items=others)
     others = _may_stand_below(session, placement, items=others)
     apart = [item for item in others if item.subject.kind is not Kind.VERSION]
@@ -53,7 +58,14 @@ def _place(session: Session, placement: Placement, *, items: Iterable[Item]) -> 
         first[item.subject] = min(item.position, first.get(item.subject, item.position))
     newest.sort(key=lambda item: (not placement.is_another_thing(item), first[item.subject]))
     known.read_doubtful(session, placement, items=(i for i in newest if not i.observation.gone))
-    return [item for item in newest if item.observation.gone or placement.place(item)]
+    read_addresses(session, placement, items=newest)
+    return [item for item in newest if item.observation.gone or _placed(placement, item)]
+
+
+def _placed(placement: Placement, item: Item) -> bool:
+    done = placement.place(claim_address(placement, item))
+    note_address(placement, item)
+    return done
 
 
 def _may_mention(
@@ -79,6 +91,36 @@ def _may_mention(
         else:
             allowed.append(item)
     return allowed
+
+
+def _described(placement: Placement, items: Iterable[Item]) -> list[Item]:
+    """A model of a file begins with its file: what else names it neither invents nor renames one.
+
+    So a manifest that is refused, or contested, brings nothing along. Whether there is one in
+    another namespace is not told.
+    """
+    allowed = []
+    for item in items:
+        named = (*item.observation.same_as, *item.observation.mentioned())
+        of_files = [i for i in named if i.kind is Kind.MODEL and i.scheme in FILED]
+        if not of_files and item.subject.kind is Kind.MODEL and item.subject.scheme == "foreign":
+            of_files = [item.subject]
+        unknown = next((i for i in of_files if not _may_add_to(placement, i)), None)
+        if len(set(item.observation.same_as) & set(of_files)) > 1:
+            placement.refused.append(refuse.two_manifests(item))
+        elif unknown is None:
+            allowed.append(item)
+        else:
+            placement.refused.append(refuse.undescribed(item, unknown))
+    return allowed
+
+
+def _may_add_to(placement: Placement, model: Identifier) -> bool:
+    """Is it there, and where the source may name things? Which of the two is not told."""
+    if placement.entry(model) is None:
+        return False
+    namespace = _namespace(placement, model)
+    return namespace is None or namespace in placement.source.may_name
 
 
 def _may_stand_below(

@@ -15,6 +15,16 @@ PARENTS: Final = frozenset({Kind.MODEL, Kind.VERSION})  # their children take th
 NOT_YET: Final = datetime.max.replace(tzinfo=UTC)
 
 
+class Called(NamedTuple):
+    """When a repository was last read, and the address that it bore then."""
+
+    when: datetime
+    url: str | None
+
+
+Seen = dict[Identifier, Called]
+
+
 class Known(NamedTuple):
     """What the catalog knew about one identifier before the batch."""
 
@@ -71,6 +81,9 @@ class Standing(Protocol):
     source: SourceFacts
     live: dict[UUID, list[Alive]]
     begun: dict[UUID, Placed]
+    former: dict[UUID, set[Identifier]]  # manifests that are gone
+    addresses: dict[str, set[str]]  # that repositories bear, or once bore
+    repositories: dict[str, UUID]  # the entries of those in which manifests stand
     accepted: dict[UUID, set[Identifier]]  # claimants that a person let in
 
     def entry(self, identifier: Identifier) -> UUID | None:

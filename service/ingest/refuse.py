@@ -74,6 +74,38 @@ def foreign_same_as(item: Item, position: int, *, source: str) -> Refusal:
     )
 
 
+def undescribed(item: Item, model: Identifier) -> Refusal:
+    """It belongs to a model of a file, and that file was refused or never sent."""
+    return _refusal(
+        item,
+        "/same_as" if model in item.observation.same_as else "/facts/model",
+        code="model_not_described",
+        message="the model that it belongs to is not in the catalog, or in no namespace of the "
+        "source's may_name: see whether its manifest was refused; this is taken once it is in",
+    )
+
+
+def two_manifests(item: Item) -> Refusal:
+    """A file would make the models of two manifests one."""
+    return _refusal(
+        item,
+        "/same_as",
+        code="invalid",
+        message="names two manifests; a file stands by one, say the same of each in its own record",
+    )
+
+
+def foreign_subject(item: Item, *, source: str) -> Refusal:
+    """It speaks about a model of a file that stands in somebody else's namespace."""
+    return _refusal(
+        item,
+        "/subject/value",
+        code="namespace_not_allowed",
+        message=f"its model stands in a namespace in which source {source} may not name anything; "
+        "an admin can add it to the source's may_name",
+    )
+
+
 def unnameable(item: Item) -> Refusal:
     """Model and number together are longer than a name can be."""
     return _refusal(

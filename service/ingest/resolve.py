@@ -1,7 +1,4 @@
-"""Which entry is each identifier of a batch? New ones begin, equal ones meet.
-
-Plans only: `known.py` reads what there is, `identity.py` writes the plan down.
-"""
+"""Plans which entry each identifier of a batch is: `known.py` reads, `identity.py` writes."""
 
 from collections.abc import Iterable, Sequence
 from math import inf
@@ -25,7 +22,7 @@ from schemas.observation import Refusal
 from schemas.strict import instant_text
 from service.ingest import refuse
 from service.ingest.batch import Item, is_natural, keeps_alive, registry_model
-from service.ingest.contest import judge
+from service.ingest.contest import are_registered_apart, judge
 from service.ingest.placed import (
     NAMESPACED,
     PARENTS,
@@ -37,6 +34,7 @@ from service.ingest.placed import (
     Meeting,
     Placed,
     Replacement,
+    Seen,
 )
 from service.ingest.sources import SourceFacts
 
@@ -51,6 +49,10 @@ class Placement:
         self.entries: dict[UUID, Placed] = {}  # as they were read
         self.live: dict[UUID, list[Alive]] = {}
         self.apart: set[frozenset[UUID]] = set()
+        self.numbers: dict[UUID, Seen] = {}  # of repositories
+        self.former: dict[UUID, set[Identifier]] = {}  # manifests that are gone
+        self.addresses: dict[str, set[str]] = {}  # of repositories, also past ones
+        self.repositories: dict[str, UUID] = {}  # those in which manifests stand
         self.accepted: dict[UUID, set[Identifier]] = {}  # claimants that a person let in
         self.claimed: set[tuple[UUID, Identifier]] = set()  # claims that are listed
         self.contests: list[Contest] = []
@@ -97,7 +99,7 @@ class Placement:
 
         What is older than what is current, or than another one in the batch, decides nothing.
         """
-        if item.subject in self._decided or self._is_late(item):
+        if item.subject in self._decided or self.is_late(item):
             return True
         natural = _stated_name(item)
         self._release(item)
@@ -213,7 +215,13 @@ class Placement:
         placed = self.placed(entry)
         return placed.stub and placed.natural_key is None and entry not in self._described
 
-    def _is_late(self, item: Item) -> bool:
+    def set_free(self, claim: Identifier) -> None:
+        """An identifier that names something else from now on."""
+        self.known[claim] = self.known[claim]._replace(entry=None)
+        self.entry_of.pop(claim, None)
+
+    def is_late(self, item: Item) -> bool:
+        """Is something newer current already?"""
         known = self.known.get(item.subject)
         late = known is not None and known.when is not None and item.observed_at < known.when
         return late and self.entry(item.subject) is not None
@@ -230,7 +238,7 @@ class Placement:
                 continue
             stated = {alive.name for alive in self.live.get(holder, ())}
             if claim.kind is not Kind.MODEL or claim.value not in stated:
-                self.known[claim] = known._replace(entry=None)
+                self.set_free(claim)
 
     def _join(self, item: Item, natural: Identifier | None) -> UUID:
         """Its entry, joined by those that it claims to be the same."""
@@ -347,6 +355,7 @@ class Placement:
             return one
         stays, joins = sorted(pair, key=self._age)
         apart = self.placed(stays).namespace != self.placed(joins).namespace
+        apart |= are_registered_apart(item, [self.live.get(entry, ()) for entry in pair])
         if apart and not (self.is_unclaimed(stays) or self.is_unclaimed(joins)):
             if pair not in {frozenset(map(self.final, two)) for two in self.suggested}:
                 self.suggested.add(pair)
@@ -364,6 +373,7 @@ class Placement:
         """What was found out about the joining entry holds for the one that stays."""
         self._joined[joins] = stays
         self.live.setdefault(stays, []).extend(self.live.pop(joins, ()))
+        self.numbers.setdefault(stays, {}).update(self.numbers.pop(joins, {}))
         self._described |= {stays} if joins in self._described else set()
         numbers = [
             (self.numbered_at.get(entry, inf), entry != stays, source)

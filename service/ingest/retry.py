@@ -27,6 +27,7 @@ from service.recordset import among, recordset
 
 MOST: Final = 500  # records that one transaction tries
 ACTOR: Final = Actor("software", "retry")
+DISPLACED: Final = ("name_collision", "contested_claim", "model_not_described")
 NEW_CONTRACT: Final = "what may be stated has changed"
 
 item, harvest = quarantine.table, HarvestRow.__table__
@@ -62,6 +63,11 @@ def retry_refused(
     """Try again what was refused about some subjects: after a decision that lets them in."""
     named = [quarantine.subject_text(one) for one in subjects]
     return _retry(session, source, where=among(item.c.subject, named), cause=cause)
+
+
+def retry_displaced(session: Session, source: SourceFacts, *, cause: Cause) -> Retried:
+    """Try again what another thing stood in the way of, or was not there for: that has changed."""
+    return _retry(session, source, where=item.c.code.in_(DISPLACED), cause=cause)
 
 
 def retry_item(session: Session, item_id: int, *, decision: Decision) -> QuarantineRow:

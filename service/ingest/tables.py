@@ -38,6 +38,7 @@ class SourceRow(Table, table=True):
     held_back_share: float
     held_back_count: int
     credential: str | None = None
+    webhook_secret: str | None = None
     may_grant_ownership: bool
     enabled: bool
     settings: dict[str, Any] = Field(sa_type=JSONB)

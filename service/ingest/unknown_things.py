@@ -4,7 +4,7 @@ Missing is not empty: what a source stated to be empty is known, unless that sou
 nobody has looked completely.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from schemas.reports import UnknownFilters
 from service.catalog.conditions import called
 from service.catalog.sorting import Key
 from service.catalog.stale import is_stale
+from service.catalog.tables import EntryNamespace
+from service.catalog.typed import BORROWING
 from service.catalog.view import ENTRY, View, any_of, bears_name, visible
 
 Bool = sa.ColumnElement[bool]
@@ -112,6 +114,14 @@ def _without_version(view: View) -> Bool:
     return sa.or_(~told, stub)
 
 
+def _without_manifest(view: View) -> Bool:
+    """Its source is declared to hold models; nobody can say which, and none is invented."""
+    facts = view.typed.c
+    none = sa.func.coalesce(sa.func.jsonb_array_length(facts.manifests), 0) == 0
+    kept = sa.func.coalesce(facts.archived, sa.false()) == sa.false()
+    return sa.and_(facts.expects_models == sa.true(), none, kept)
+
+
 CONDITIONS: Final[Mapping[str, tuple[Kind, Callable[[View], Bool]]]] = {
     "model_without_owner": (Kind.MODEL, _without_owner),
     "model_without_data": (Kind.MODEL, _model_without_data),
@@ -122,6 +132,7 @@ CONDITIONS: Final[Mapping[str, tuple[Kind, Callable[[View], Bool]]]] = {
     "version_without_data": (Kind.VERSION, _version_without_data),
     "version_without_build": (Kind.VERSION, _version_without_build),
     "deployment_without_version": (Kind.DEPLOYMENT, _without_version),
+    "repository_without_manifest": (Kind.REPOSITORY, _without_manifest),
 }  # fmt: skip
 
 
@@ -155,7 +166,7 @@ def _asked_of(view: View, asked: UnknownFilters) -> list[Bool]:
     """What the filters say of an entry: a version's and a deployment's owner is its model's."""
     found: list[Bool] = []
     if asked.namespace is not None:
-        found.append(view.entry.c.namespace.in_(asked.namespace))
+        found.append(_stands_in(view, asked.namespace))
     if asked.source is not None:
         said = view.typed.c.statements
         found.append(any_of(said.contains([{"source": name}]) for name in asked.source))
@@ -166,6 +177,15 @@ def _asked_of(view: View, asked: UnknownFilters) -> list[Bool]:
         )  # fmt: skip
         found.append(_model_of(view).in_(owned))
     return found
+
+
+def _stands_in(view: View, namespaces: Sequence[str]) -> Bool:
+    """Its own namespace, or one that it is seen through."""
+    if view.kind not in BORROWING:
+        return view.entry.c.namespace.in_(namespaces)
+    seen = EntryNamespace.__table__.alias("seen")
+    through = sa.select(seen.c.entry_id).where(seen.c.namespace.in_(namespaces))
+    return view.entry.c.id.in_(through)
 
 
 def _model_of(view: View) -> sa.ColumnElement[Any]:

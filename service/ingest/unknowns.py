@@ -57,6 +57,10 @@ SAID: Final[Mapping[str, tuple[str, str]]] = {  # what → (why, what to do)
         "No source says which version it serves, or that version is in no registry.",
         "Let the deployment name the registry's version, or its digest.",
     ),
+    "repository_without_manifest": (
+        "Its source is declared to hold models, and it holds no manifest that could be read.",
+        "Run `model-catalog init` in it, or take it out of the source's `holds_models`.",
+    ),
     "stub": (
         "Others refer to it, and no source describes it.",
         "Harvest the source that knows it; `model-catalog explain` says who refers to it.",

@@ -148,8 +148,15 @@ def _missed(session: Session, opened: OpenedHarvest, *, skipped: Sequence[Skippe
 
 
 def _excuses(one: Missed) -> list[tuple[str, str, str]]:
-    """A version is excused with its model too: nobody could look at it."""
+    """A version is excused with its model too, what a file says with its repository.
+
+    Nobody could look at it.
+    """
     own = [(one.kind, one.scheme, one.value)]
+    repository, hash_sign, _ = one.value.partition("#")
+    if hash_sign:
+        schemes = ("url",) if "://" in repository else ("github", "gitlab")
+        own += [(Kind.REPOSITORY, scheme, repository) for scheme in schemes]
     if one.kind == Kind.VERSION:
         own.append((Kind.MODEL, one.scheme, one.value.rpartition("/")[0]))
     return own

@@ -12,6 +12,8 @@ from schemas.harvest import Outcome
 from service.access.idempotency import forget_answers
 from service.access.tables import TokenRow
 from service.db import Database
+from service.hooks.keeping import drop_bodies, forget_deliveries, forget_hints
+from service.hooks.process import process_deliveries
 from service.ingest.harvests import forget
 from service.ingest.refold import continue_refolds
 from service.ingest.retry import retry_outdated
@@ -47,6 +49,7 @@ def run_jobs(
             return done
 
         found[name] = database.transact(alone)
+    found["deliveries_read"] = process_deliveries(database, dry_run=dry_run).deliveries
     found["pins_expired"] = expire_pins(database, dry_run=dry_run)
     found["refolded"] = continue_refolds(database, dry_run=dry_run)
     if training_run_days is not None:
@@ -123,4 +126,7 @@ JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "settled_dropped": drop_settled,
     "quarantine_bounded": bound_quarantine,
     "reports_shortened": shorten_reports,
+    "hook_bodies_dropped": drop_bodies,
+    "deliveries_forgotten": forget_deliveries,
+    "hints_forgotten": forget_hints,
 }

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
-from service.ingest.tables import ScopeRow, SourceRow
+from service.hooks.tables import HintRow
+from service.ingest.tables import HarvestRow, ScopeRow, SourceRow
 from service.operation.tables import TurnRow
 
 HOLD: Final = timedelta(minutes=1)  # a worker that dies is replaced after this
@@ -16,7 +17,13 @@ FIRST_WAIT: Final = 60  # seconds after a failure; doubled by each further one
 MOST_DOUBLED: Final = 16
 SUCCESS: Final = (0, 1)  # 1: something was held back; reading it again at once changes nothing
 
-turn, source, scope = (table.__table__ for table in (TurnRow, SourceRow, ScopeRow))
+DEBOUNCE: Final = timedelta(seconds=5)  # a burst of pushes makes one harvest
+# A harvest asks for the hints a moment before it opens: what comes in between waits for the next.
+ASKED_BEFORE: Final = timedelta(seconds=5)
+
+turn, source, scope, harvest, hint = (
+    table.__table__ for table in (TurnRow, SourceRow, ScopeRow, HarvestRow, HintRow)
+)
 
 
 class Turn(NamedTuple):
@@ -81,7 +88,7 @@ def due_at() -> sa.ColumnElement[datetime]:
     """When a source is due: its interval after it was last read, or a while after it failed.
 
     Read by anybody: a harvest that cron ran counts too. The wait after a failure doubles, up to
-    the interval.
+    the interval. A hint makes it due at once, unless the last harvest left it open.
     """
     interval = source.c.expected_interval_seconds
     doubled = FIRST_WAIT * sa.func.power(2, sa.func.least(turn.c.failures - 1, MOST_DOUBLED))
@@ -89,10 +96,33 @@ def due_at() -> sa.ColumnElement[datetime]:
     ended = sa.case((turn.c.ended_at.is_not(None), turn.c.begun_at))  # else its worker died
     read = sa.func.greatest(ended, last_complete()) + _lasting(interval)
     since_ever = sa.func.to_timestamp(0)
+    sooner = sa.func.least(sa.func.coalesce(read, since_ever), hinted_at(ended))
     due: sa.ColumnElement[datetime] = sa.func.coalesce(
-        sa.case((turn.c.failures > 0, waited), else_=read), since_ever
+        sa.case((turn.c.failures > 0, waited), else_=sooner), since_ever
     )
     return due
+
+
+def hinted_at(begun: sa.ColumnElement[datetime]) -> sa.ScalarSelect[datetime]:
+    """When a source is due by hints that came after its last harvest began; NULL without any."""
+    opened = (
+        sa.select(sa.func.max(harvest.c.opened_at))
+        .join(scope, scope.c.id == harvest.c.scope_id)
+        .where(scope.c.source_id == source.c.id, ~harvest.c.dry_run)
+        .where(sa.or_(turn.c.ended_at.is_(None), harvest.c.opened_at > turn.c.ended_at))
+        .correlate(source, turn)
+        .scalar_subquery()
+    )
+    asked = sa.func.coalesce(
+        sa.func.greatest(begun, opened - ASKED_BEFORE), sa.func.to_timestamp(0)
+    )
+    return (
+        sa.select(sa.func.min(hint.c.received_at) + DEBOUNCE)
+        .where(hint.c.source_id == source.c.id, hint.c.about == "repository")
+        .where(hint.c.settled_at.is_(None), hint.c.received_at > asked)
+        .correlate(source, turn)
+        .scalar_subquery()
+    )
 
 
 def _lasting(seconds: sa.ColumnElement[Any]) -> sa.ColumnElement[timedelta]:

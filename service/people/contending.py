@@ -5,7 +5,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
-from schemas.identifiers import Kind
+from schemas.identifiers import SCHEMES, Kind
 from service.catalog.pinned import RANK
 from service.catalog.typed import TYPED
 from service.catalog.view import View
@@ -26,6 +26,17 @@ observation, sighting, absence, scope = (
 SOURCE: Final = SourceRow.__table__
 PIN: Final = PinRow.__table__
 Json = sa.ColumnElement[Any]
+
+
+def _below(subject: sa.FromClause) -> sa.ColumnElement[int]:
+    """How far a statement ranks below what else its source says, by what its subject is called."""
+    schemes = ((kind, name, scheme) for kind in Kind for name, scheme in SCHEMES[kind].items())
+    lower = [
+        (sa.and_(subject.c.kind == kind, subject.c.scheme == name), scheme.below)
+        for kind, name, scheme in schemes
+        if scheme.below
+    ]
+    return sa.case(*lower, else_=0)
 
 
 def ranked(fields: sa.FromClause, name: Json) -> tuple[sa.FromClause, Json]:
@@ -56,10 +67,10 @@ def contenders(view: View, fields: sa.FromClause, *, name: Json) -> sa.ColumnEle
         "value", sa.func.coalesce(found.c.facts[name], pin.c.value),
         "inferred", sa.func.coalesce(found.c.inferred.has_key(name), sa.false()),
         "ranked", sa.func.coalesce(source.c.field_precedence.has_key(name), sa.false()),
-        "precedence", sa.func.coalesce(
+        "precedence", sa.func.greatest(0, sa.func.coalesce(
             sa.cast(source.c.field_precedence[name].astext, sa.Integer),
             source.c.precedence, sa.literal(RANK),
-        ),
+        ) - _below(subject)),
     )  # fmt: skip
     named = sa.and_(
         subject.c.kind == fields.c.kind,

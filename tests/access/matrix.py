@@ -40,6 +40,7 @@ def answers(status: int, *roles: str, **others: int) -> tuple[int, ...]:
 
 
 PUBLIC: Final = answers(200, *ROLES)
+UNPROVED: Final = answers(401, *ROLES)  # no token is asked for: a delivery proves itself
 READ: Final = answers(200, *READERS, "elsewhere")
 FOUND: Final = answers(200, *READERS, elsewhere=404)
 ADMIN: Final = answers(200, "admin")
@@ -79,6 +80,7 @@ MATRIX: Final = (
     Row("GET", "/livez", PUBLIC),
     Row("GET", "/readyz", PUBLIC),
     Row("GET", "/errors/{code}", PUBLIC, "/errors/not_found"),
+    Row("GET", "/schemas/model/v1.json", PUBLIC),
     Row("GET", "/version", READ),
     Row("GET", "/metrics", READ),
     Row("GET", "/api/v1/openapi.json", PUBLIC),
@@ -189,8 +191,17 @@ MATRIX: Final = (
     Row("GET", SOURCES, OWN_SOURCE, PROD),
     Row("PUT", SOURCES, ADMIN, PROD, SOURCE),
     Row("GET", f"{SOURCES}/harvests", OWN_SOURCE, f"{PROD}/harvests"),
+    Row("GET", f"{SOURCES}/hints", OWN_SOURCE, f"{PROD}/hints"),
+    Row("GET", f"{SOURCES}/deliveries", AUDITED, f"{PROD}/deliveries"),
+    *(
+        Row("POST", f"/api/v1/deliveries/{{delivery}}:{what}", NO_SUCH,
+            f"/api/v1/deliveries/99:{what}", WHY)
+        for what in ("replay", "drop")
+    ),
+    Row("POST", "/hooks/{source}", UNPROVED, "/hooks/mlflow-prod", {}),
     Row("POST", f"{SOURCES}/harvests", OPENED, f"{PROD}/harvests", OPEN),
     Row("POST", f"{SOURCES}/observations", POSTED, f"{PROD}/observations", UNSEEN),
+    Row("POST", f"{SOURCES}/observations:preview", FOUND, f"{PROD}/observations:preview", UNSEEN),
     Row("POST", f"{BELOW}/sightings", IN_HARVEST, f"{NOTHING}/sightings", {
         "sightings": [{
             "subject": {"kind": "model", "scheme": "mlflow", "value": "mlflow-prod/default/churn"},

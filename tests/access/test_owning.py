@@ -131,6 +131,28 @@ def test_owner_contested_has_no_rights(service: Service, anna: str) -> None:
     assert not owner_of(service, anna, churn)
 
 
+def test_owner_by_a_file_of_others_has_none(service: Service, anna: str) -> None:
+    """Code owners are evidence: they give no rights, and do not dispute whom a manifest names."""
+    files = make_source(service.database, "github-acme", kind="github")
+    named = manifest("churn", file="churn")
+    beside = {
+        "subject": about("model", "https://github.com/acme/churn#CODEOWNERS#model.yaml", "foreign"),
+        "same_as": [named["subject"]], "observed_at": LATER, "inferred": ["owners"],
+    }  # fmt: skip
+    post(service.database, files, named, beside | {"facts": {"owners": [owned_by("anna")]}})
+    churn = entry(service, "model", "retail/churn")
+    assert mine(service, anna) == ["churn"]
+    assert not owner_of(service, anna, churn)
+
+    stated = manifest("churn", file="churn", owners=[owned_by("anna")], at=LATER)
+    post(service.database, files, stated)
+    assert owner_of(service, anna, churn)
+
+    post(service.database, files, beside | {"facts": {"owners": [owned_by("ben")]}})
+    assert owner_of(service, anna, churn)
+    assert rows(service.database, "SELECT conflicts FROM model") == [([],)]
+
+
 def test_owner_through_weaker_source_has_none(service: Service, anna: str) -> None:
     """The deciding statement counts: what a trusted source says below it gives no rights."""
     manifests = make_source(

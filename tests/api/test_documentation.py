@@ -17,6 +17,7 @@ from service.db import Database
 from service.documentation import routes_of
 from service.edge import CSP
 from service.examples import BODIES
+from service.hooks.github import hints_of
 from service.refusals import REFUSALS
 from tests.architecture.source import read_modules
 from tests.docs.tables import documented, section
@@ -183,6 +184,8 @@ def test_openapi_body_examples_hold(document: Any, app: Any) -> None:
                 parse_observation(record)
         elif name in LATE:
             LATE[name].model_validate(example)
+        elif name == "receive_delivery":  # of any host: read when it is proved
+            assert hints_of("push", example, host="github.com")
         elif body is not None:
             model = body.field_info.annotation
             assert model is not None

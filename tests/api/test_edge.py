@@ -131,7 +131,8 @@ def test_edge_wrong_content_type(service: Service, admin: str) -> None:
         "text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
         "application/jsonp",
     )  # fmt: skip
-    for row, kind in product(WITH_BODY, types):
+    signed = [row for row in WITH_BODY if row.path.startswith("/hooks/")]  # say it before all else
+    for row, kind in product([row for row in WITH_BODY if row not in signed], types):
         token = admin if row.statuses[5] < 400 else None
         answer = service.ask(
             row.method, address(row), token, content=b"{}", headers={"Content-Type": kind}

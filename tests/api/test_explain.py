@@ -253,7 +253,7 @@ def test_explain_statements(asked: Service, statements: Statements) -> None:
             verdict(asked, **question)
         counted.append(len([one for one in said if "token" not in one]))
 
-    assert counted == [8, 5, 5]
+    assert counted == [9, 6, 6]
 
 
 def test_explain_source_held_back_elsewhere(service: Service) -> None:

@@ -75,6 +75,30 @@ def test_unknowns(asked: Service) -> None:
     assert row["todo"]
 
 
+def test_repository_without_manifest(service: Service) -> None:
+    """A repository that should hold a model and holds none is a gap, and no model."""
+    source = make_source(service.database, "github-acme", kind="github", namespace="retail")
+    expecting = {"expects_models": True}
+    facts: tuple[dict[str, Any], ...] = (
+        {"manifests": []} | expecting,
+        {"manifests": ["model.yaml"]} | expecting,
+        {"manifests": [], "expects_models": False},
+        {"manifests": [], "archived": True} | expecting,
+        expecting,
+    )
+    for number, stated in enumerate(facts, start=1):
+        subject = {"kind": "repository", "scheme": "github", "value": f"github.com/{number}"}
+        post(service.database, source, said(subject, **stated))
+
+    asked: tuple[dict[str, str], ...] = ({}, {"namespace": "retail"}, {"source": "github-acme"})
+    for also in asked:
+        assert found(service, what="repository_without_manifest", **also) == {
+            ("repository_without_manifest", "github.com/1"),
+            ("repository_without_manifest", "github.com/5"),
+        }
+    assert service.get("models")["items"] == []
+
+
 def test_unknowns_late(asked: Service) -> None:
     """Stated empty by a source that is late is no complete look: nobody knows."""
     put_back(asked.database, 5)
@@ -153,7 +177,7 @@ def test_unknowns_pages_and_totals(asked: Service) -> None:
 
     kinds = [row["what"] for row in whole["items"]]
     assert whole["totals"] == {what: kinds.count(what) for what in whole["totals"]}
-    assert (whole["total"], len(whole["totals"])) == (len(kinds), 15)
+    assert (whole["total"], len(whole["totals"])) == (len(kinds), 16)
     foreign = asked.ask("GET", f"unknowns?what=stub&page_token={'x' * 20}", asked.reader)
     assert foreign.status_code == 400
 

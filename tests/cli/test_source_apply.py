@@ -26,6 +26,7 @@ def disabled(catalog: Served) -> Iterator[None]:
     for source in catalog.client().get("/api/v1/sources"):
         source.pop("scopes")
         source.pop("refold")
+        source.pop("webhooks")
         body = source | {"enabled": False}
         catalog.client().put(f"/api/v1/sources/{source['name']}", body)
 

@@ -6,7 +6,7 @@ from tests.cli.conftest import Command, Write
 
 MISTAKES = {
     "- name: A B\n  kind: ci\n  namespace: retail": "4: /sources/0/name String should match",
-    "- name: a\n  kind: mlfow\n  namespace: r": "5: /sources/0/kind should be 'mlflow', 'ci', ",
+    "- name: a\n  kind: mlfow\n  namespace: r": "5: /sources/0/kind should be 'mlflow', 'git', ",
     "- name: a\n  kind: ci": "4: /sources/0/namespace is missing",
     "- name: a\n  kind: ci\n  namespace: r\n  credentail: X": (
         "7: /sources/0/credentail is not known here; did you mean credential?"

@@ -29,10 +29,11 @@ NOTES: Final = {  # model → what stands out, as the table says it
     "credit/churn": "-",
     "credit/credit-score": "-",
     "retail/basket-ranking": "nobody owns it",
-    "retail/churn": "-",
+    "retail/churn": "sources disagree about: description, license, owners",
     "retail/coupon-uplift": "gone since …",
     "retail/delivery-time": "replaced: another model has this name now, -",
     "retail/demand-forecast": "-",
+    "retail/next-best-offer": "-",
     "retail/payment-fraud": "-",
     "retail/price-elasticity": "catalog.lifecycle: …; the nearest is production",
 }
@@ -90,6 +91,7 @@ def records(file: Path) -> list[dict[str, str]]:
 def test_demo_sample(folder: Path) -> None:
     """Ten models from two workspaces; what was deleted, renamed and begun anew is told apart.
 
+    Repositories add what their manifests say, a model that no registry has yet, and a conflict.
     The lines to paste work while it runs, a taken port is no obstacle, and Ctrl-C ends it with 0.
     """
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -109,6 +111,12 @@ def test_demo_sample(folder: Path) -> None:
     models, versions = records(folder / "models.csv"), records(folder / "versions.csv")
     assert [row["model"] for row in models] == [line.split("\t")[0] for line in table.splitlines()]
     assert len(versions) == 14
+    shelf = {row["name"] or row["url"]: row for row in records(folder / "repositories.csv")}
+    assert len(shelf) == 5
+    assert sum(row["manifests"] == "" for row in shelf.values()) == 2
+    assert {row["model"] for row in versions if row["repository"] != "unknown"} == {
+        "retail/churn", "retail/demand-forecast",
+    }  # fmt: skip
     churn = [row for row in versions if row["model"] == "retail/churn"]
     assert [row["aliases"] for row in churn] == ["", "", "champion"]
     assert {row["framework"] for row in versions if not row["gone_since"]} >= {"sklearn"}

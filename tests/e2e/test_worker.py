@@ -188,7 +188,7 @@ def test_worker_terminated(registry: Workspace, site: Site, tmp_path: Path) -> N
 
 
 def test_worker_time_limit(registry: Workspace, site: Site, tmp_path: Path) -> None:
-    """A harvest that takes too long is ended with all that it started, and counts as failed."""
+    """A harvest that takes too long is asked to end, which closes it, and counts as failed."""
     with hanging() as source:
         registry.uri = f"http://127.0.0.1:{source.port}"
         site.declare(registry)
@@ -197,6 +197,7 @@ def test_worker_time_limit(registry: Workspace, site: Site, tmp_path: Path) -> N
 
     assert (ended["code"], len(worker.said("harvest_too_long"))) == (6, 1)
     assert rows(site.database, "SELECT exit_code, failures FROM turn") == [(6, 1)]
+    assert {one["outcome"] for one in site.harvests()} == {"failed"}
 
 
 @pytest.mark.usefixtures("churn")

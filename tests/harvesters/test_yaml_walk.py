@@ -21,8 +21,11 @@ REFUSED = {
     b"a: 1\n---\nb: 2": "line 2, column 1: a second document",
     b"a: [1": "line 1",
     b"\ta: 1": "line 1",
-    b"\xff\xfea\x00": "the file is not UTF-8",
-    b"a: \x00": "is no YAML",
+    b"\xff\xfea\x00": "the file is not UTF-8 but UTF-16",
+    b"a: 1\nb: \xfc": "line 2, column 1: the file is not UTF-8",
+    b"a: \x00": "line 1, column 4: holds the character U+0000",
+    b'a: 1\nb: "\\U00110000"': "line 2, column 1: an escape or directive after this place",
+    b"a: 1\nb: 'c\n\n": "line 2, column 4: found unexpected end of stream",
     b"[" * 33 + b"]" * 33: "nested more than 32 levels",
     b"[" * 200_000: "nested more than 32 levels",
     b"[" + b"1," * 20_001 + b"]": "holds more than 20000 values",
@@ -86,3 +89,23 @@ class Plain(yaml.SafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         """Nothing is an alias."""
         return True
+
+
+def test_read_yaml_places() -> None:
+    """Keys and texts are known from their first character to behind their last."""
+    document = read_yaml(b"a:\n  - 'b c' # d\n")
+    assert (document.key_of(("a",)), document.key_ends["a",]) == ((1, 1), (1, 2))
+    assert (document.value_of(("a", 0)), document.ends["a", 0]) == ((2, 5), (2, 10))
+    assert ("a",) not in document.ends  # no text
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [(b"", "empty"), (b"a: *b", "yaml_feature"), (b"a: 1\na: 1", "duplicate_key"), (b"[", "yaml"),
+     (b"a\n---\nb", "several_documents"), (b"\xff\xfea", "encoding"), (b"[" * 99, "too_large")],
+)  # fmt: skip
+def test_read_yaml_codes(raw: bytes, code: str) -> None:
+    """Each reason has a word for tools."""
+    with pytest.raises(YamlRefused) as refused:
+        read_yaml(raw)
+    assert refused.value.code == code

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from schemas.sources import SourceSettings
 from service.db import Database
 from service.ingest import refold
 from service.ingest.rebuild import reconcile_all
@@ -204,7 +205,7 @@ def test_namespace_changed(disputed: Service) -> None:
     post(database, source, run)
     admin = disputed.token("admin")
     state = disputed.get("sources/mlflow-other", admin)
-    body = {n: v for n, v in state.items() if n not in {"scopes", "refold"}}
+    body = {name: state[name] for name in SourceSettings.model_fields}
     body |= {"namespace": "wholesale", "may_name": ["retail", "wholesale"]}
     answer = disputed.ask("PUT", "sources/mlflow-other", admin, json=body)
     assert answer.status_code == 200, answer.text

@@ -151,3 +151,14 @@ def test_retry_after_garbage(text: str) -> None:
     waiting = retry_after(text, now=NOON)
 
     assert waiting is None or 0 <= waiting <= 900
+
+
+def test_answer_header_in_another_encoding(serve: Serve) -> None:
+    """A header that is no ASCII, as of a file's name, ends no harvest."""
+
+    def odd(handler: BaseHTTPRequestHandler) -> None:
+        head = b"HTTP/1.1 200 OK\r\nX-Name: m\xc3\xa4rz\r\nContent-Length: 2\r\nConnection: close"
+        handler.wfile.write(head + b"\r\n\r\nok")
+
+    with guarded_client(LOOPBACK) as client:
+        assert client.get(serve(odd).url).text == "ok"

@@ -80,6 +80,7 @@ def statements(*, pinned: bool = True) -> st.SearchStrategy[list[Statement]]:
         inferred=st.frozensets(st.sampled_from(sorted(RULES)), max_size=2),
         pinned=st.sampled_from([False, False, pinned]),
         joined=st.sampled_from([False]),
+        below=st.sampled_from([0, 20]),
     )
     return st.lists(one, max_size=4, unique_by=lambda said: (said.source, said.subject))
 
@@ -192,12 +193,17 @@ def test_reconcile_confirmed_again(said: list[Statement], hours: list[int]) -> N
         assert [(s.source, s.subject) for s in one.ranked] == places
 
 
+def rank_of(said: Statement, name: str) -> int:
+    """What a source says of foreign files ranks below what else it says."""
+    return max(precedence(said.source, name) - said.below, 0)
+
+
 @given(statements())
 def test_reconcile_strongest_first(said: list[Statement]) -> None:
     """Pinned before stated before inferred; then by precedence, but where the newest decides."""
     for name, one in fold(*said).items():
         ranks = [
-            (s.pinned, name not in s.inferred, name != "status" and precedence(s.source, name))
+            (s.pinned, name not in s.inferred, name != "status" and rank_of(s, name))
             for s in one.ranked
         ]
         assert name == "owners" or ranks == sorted(ranks, reverse=True)

@@ -68,7 +68,8 @@ def test_read_settings_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.model_dump(exclude={"secret_key", "database_url"}) == {
         "base_url": "http://127.0.0.1:8010", "allowed_hosts": "", "trusted_proxies": "",
         "max_body_bytes": 1_048_576, "body_seconds": 30, "requests_per_second": 200,
-        "requests_burst": 4_000, "log_format": "json", "log_level": "info",
+        "requests_burst": 4_000, "hook_body_bytes": 1_048_576, "hook_requests_per_second": 20,
+        "hook_requests_burst": 200, "log_format": "json", "log_level": "info",
         "export_signing_key_file": None,
     }  # fmt: skip
 

@@ -30,6 +30,7 @@ from schemas.harvest import (
     OpenHarvest,
     Outcome,
 )
+from schemas.hooks import Hint
 from schemas.identifiers import Identifier
 from schemas.observation import Receipt, Sighting, Wanted, parse_observation
 from tests.support.mlflow_server import (
@@ -59,6 +60,10 @@ class Catalog:
         """Of the only scope."""
         assert scope
         return self.cursor
+
+    def hints(self) -> Sequence[Hint]:
+        """No webhook said anything."""
+        return ()
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin, with the cursor of the last complete harvest."""

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvesters.dropped import Dropped
 from harvesters.errors import RecordUnreadable
 from harvesters.mlflow.names import Place
 from harvesters.mlflow.observe import observe_model, observe_version
 from harvesters.mlflow.rows import KnownModel
-from harvesters.mlflow.tags import MODEL, USE, Dropped, version_readers
+from harvesters.mlflow.tags import MODEL, USE, version_readers
 from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation, parse_observation
 

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from harvesters.mlflow.tags import Dropped
-from harvesters.mlflow.texts import reason
+from harvesters.dropped import Dropped, reason
 from harvesters.yaml_walk import YamlRefused, read_yaml
-from schemas.facts import VersionFacts
 
 GENERIC: Final = "python_function"  # beside nearly every other flavor
 FLAVORS: Final = frozenset(  # of MLflow itself, past ones among them
@@ -26,6 +24,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "tensorflow": "deep_learning",
     "keras": "deep_learning",
 }
+MEMBERS: Final = {"flavors", "mlflow_version", "signature"}  # MLflow writes one of them at least
 RUN: Final = re.compile(r"[\w.-]{1,256}", re.ASCII)
 
 
@@ -37,6 +36,7 @@ class Mlmodel(NamedTuple):
     run_id: str | None = None  # as other trackers write them, too
     own_flavor: bool = True  # one of MLflow's
     dropped: tuple[Dropped, ...] = ()
+    is_model: bool = True  # has any of the members that MLflow writes
 
 
 def read_mlmodel(raw: bytes) -> Mlmodel:
@@ -64,6 +64,7 @@ def read_mlmodel(raw: bytes) -> Mlmodel:
         run_id if isinstance(run_id, str) and RUN.fullmatch(run_id) else None,
         framework in FLAVORS,
         dropped,
+        bool(MEMBERS & read.keys()),
     )
 
 
@@ -80,6 +81,8 @@ def _is_number(text: str) -> bool:
 
 
 def _checked(said: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Dropped, ...]]:
+    from schemas.facts import VersionFacts  # noqa: PLC0415  # slow, and of no use to most checks
+
     stated: dict[str, Any] = {}
     dropped: list[Dropped] = []
     for fact, value in said.items():

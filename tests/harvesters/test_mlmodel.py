@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvesters.mlflow.mlmodel import read_mlmodel
+from harvesters.mlmodel import read_mlmodel
 from harvesters.yaml_walk import YamlRefused, read_yaml
 from schemas.facts import VersionFacts
 

@@ -1,0 +1,1 @@
+"""What `model-catalog check` is made of: files, findings, mending, reports."""

@@ -1,0 +1,1 @@
+"""Repositories: read without a checkout, from any git server, GitHub or GitLab."""
