@@ -1,9 +1,8 @@
 """Reads the repositories of one place: all of them, or those that webhooks hinted at."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from harvesters.base import Told
@@ -13,6 +12,7 @@ from harvesters.manifests.markers import Marker, marker_of, origin_of, short, wa
 from harvesters.manifests.observe import Teller, known_manifests
 from harvesters.manifests.pages import File, Head, Repository, RepositoryPage
 from harvesters.manifests.place import folder_of
+from harvesters.manifests.rhythm import cursor_of, is_fresh, names_one
 from harvesters.manifests.settings import RepositorySettings
 from harvesters.manifests.wanted import choose, is_manifest
 from schemas.digest import canonical_json
@@ -23,7 +23,6 @@ from schemas.observation import Observation
 from schemas.sources import SourceSettings
 
 VERSION: Final = "repositories/1"
-CURSOR: Final = 1
 LONGEST_ADDRESS: Final = 200  # paths stand behind it in identifiers
 MOST_FOLDERS: Final = 20  # whose authors are asked for
 
@@ -70,7 +69,7 @@ class RepositorySweep:
 
     def hint(self, hints: Sequence[Hint]) -> None:
         """Those about other places are theirs; one that names no repository is about all."""
-        self._hints = [one for one in hints if not _names(one) or self.host.claims(one)]
+        self._hints = [one for one in hints if not names_one(one) or self.host.claims(one)]
         self._elsewhere = bool(hints) and not self._hints
 
     def choose(self, full_cursor: str | None) -> None:
@@ -78,10 +77,9 @@ class RepositorySweep:
 
         Nothing, where all hints are about other places.
         """
-        last = _last_full(full_cursor)
-        due = timedelta(seconds=self.source.expected_interval)
-        named = (self._hints or self._elsewhere) and all(map(_names, self._hints))
-        only = named and last is not None and self.clock() - last < due
+        named = (self._hints or self._elsewhere) and all(map(names_one, self._hints))
+        seconds = self.source.expected_interval
+        only = named and is_fresh(full_cursor, now=self.clock(), seconds=seconds)
         self.coverage = Coverage.DELTA if only else Coverage.FULL
 
     def remember(self, known: Sequence[KnownSubject]) -> None:
@@ -138,7 +136,7 @@ class RepositorySweep:
         """When everything was read for the last time."""
         del page
         began = self._began or self.clock()
-        return json.dumps({"format": CURSOR, "last_full": began.isoformat()})
+        return cursor_of(began)
 
     def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Told]:
         """What a repository that was read lacks is gone; a repository itself is asked for."""
@@ -287,16 +285,3 @@ class RepositorySweep:
         markers = (marker_of(one) for one in known if one.subject.kind is Kind.REPOSITORY)
         own = (marker for marker in markers if marker and marker.format == self.teller.format)
         return next(own, None)
-
-
-def _names(hint: Hint) -> bool:
-    """Does it say which repository?"""
-    return hint.repository is not None or hint.url is not None
-
-
-def _last_full(cursor: str | None) -> datetime | None:
-    try:
-        read = json.loads(cursor or "")
-        return datetime.fromisoformat(read["last_full"]) if read["format"] == CURSOR else None
-    except (ValueError, TypeError, KeyError):
-        return None

@@ -111,7 +111,7 @@ def test_demo_sample(folder: Path) -> None:
     models, versions = records(folder / "models.csv"), records(folder / "versions.csv")
     assert [row["model"] for row in models] == [line.split("\t")[0] for line in table.splitlines()]
     assert len(versions) == 14
-    shelf = {row["name"] or row["url"]: row for row in records(folder / "repositories.csv")}
+    shelf = {row["repository"]: row for row in records(folder / "repositories.csv")}
     assert len(shelf) == 5
     assert sum(row["manifests"] == "" for row in shelf.values()) == 2
     assert {row["model"] for row in versions if row["repository"] != "unknown"} == {

@@ -62,7 +62,8 @@ def _scopes(
     if settings.teams == "all" and ways.secret is not None:
         for name in settings.organisations:
             api = ways.to("orgs", name).api
-            yield TeamSweep(api, name, host=web_host(api.client.base))
+            host, seconds = web_host(api.client.base), source.expected_interval
+            yield TeamSweep(api, name, host=host, seconds=seconds)
 
 
 class Ways:

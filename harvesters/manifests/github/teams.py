@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harvesters.base import Told
 from harvesters.errors import RecordUnreadable, SourceRefused
 from harvesters.manifests.github.api import GitHubApi
+from harvesters.manifests.rhythm import USUAL, Unhurried, cursor_of
 from schemas.facts import OwnerFacts
 from schemas.harvest import Coverage, KnownSubject
 from schemas.identifiers import Identifier, Kind
@@ -34,10 +35,9 @@ class TeamPage(NamedTuple):
     teams: tuple[Team, ...] | None
 
 
-class TeamSweep:
+class TeamSweep(Unhurried):
     """All teams of one organisation that the credential may see."""
 
-    coverage = Coverage.FULL
     version = VERSION
 
     def __init__(
@@ -46,10 +46,12 @@ class TeamSweep:
         organisation: str,
         *,
         host: str,
+        seconds: int = USUAL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is asked before the first page, and nothing at all without `api`."""
         self.api, self.organisation, self.clock = api, organisation, clock
+        self.seconds = seconds
         self.scope, self.host = f"teams/{organisation.lower()}", host
         self.counts: Mapping[str, int] = Counter()
         self._hidden = False
@@ -59,6 +61,8 @@ class TeamSweep:
         del cursor
         if self.api is None:
             raise SourceRefused("a replay asks no server")
+        if self.coverage is Coverage.DELTA:
+            return
         at = self.clock()
         for answer in self.api.teams(self.organisation):
             if answer.json is None:
@@ -76,9 +80,8 @@ class TeamSweep:
             yield self._observed(team, at=page.at)
 
     def cursor_after(self, page: TeamPage) -> str | None:
-        """They are always read in full."""
-        del page
-        return None
+        """When they were read in full."""
+        return cursor_of(page.at)
 
     def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Told]:
         """Teams that may not be read any more are not gone."""

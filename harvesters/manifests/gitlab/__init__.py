@@ -76,7 +76,7 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
             yield GitLabSweep(host, source, scope=SINGLE, settings=settings)
         if settings.teams == "all" and secret is not None:  # GitLab tells nobody else
             for group in settings.groups:
-                yield GroupSweep(gitlab, site, group=group)
+                yield GroupSweep(gitlab, site, group=group, seconds=source.expected_interval)
     finally:
         client.close()
 

@@ -15,6 +15,7 @@ from harvesters.manifests.gitlab.api import GitLab, all_of
 from harvesters.manifests.gitlab.payloads import Group, Member
 from harvesters.manifests.gitlab.site import Site
 from harvesters.manifests.host import RepositoryUnreadable
+from harvesters.manifests.rhythm import USUAL, Unhurried, cursor_of
 from schemas.facts import OwnerFacts
 from schemas.harvest import Coverage, KnownSubject
 from schemas.identifiers import Identifier, email_identifier
@@ -42,11 +43,10 @@ class GroupPage(NamedTuple):
     members: tuple[Person, ...] | None
 
 
-class GroupSweep:
+class GroupSweep(Unhurried):
     """One group with all below it is one scope."""
 
     version = VERSION
-    coverage = Coverage.FULL
 
     def __init__(
         self,
@@ -54,11 +54,12 @@ class GroupSweep:
         site: Site,
         *,
         group: str,
+        seconds: int = USUAL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is asked before the first page, and nothing at all without `gitlab`."""
         self.gitlab, self.site, self.group, self.clock = gitlab, site, group, clock
-        self.scope = f"groups/{group}"
+        self.scope, self.seconds = f"groups/{group}", seconds
         self._counts: Counter[str] = Counter()
         self.counts: Mapping[str, int] = self._counts
         self._told: set[Identifier] = set()
@@ -68,6 +69,8 @@ class GroupSweep:
         del cursor
         if self.gitlab is None:
             raise SourceRefused("a replay asks no server")
+        if self.coverage is Coverage.DELTA:
+            return
         try:
             first = self.gitlab.group(self.group)
         except RepositoryUnreadable as error:
@@ -107,9 +110,8 @@ class GroupSweep:
                 yield from self._tell(who, said, page=page, evidence=url, email=one.email)
 
     def cursor_after(self, page: GroupPage) -> str | None:
-        """Groups are always read in full."""
-        del page
-        return None
+        """When they were read in full."""
+        return cursor_of(page.at)
 
     def ask(self, unseen: Sequence[KnownSubject]) -> Iterator[Told]:
         """Nothing: who is in none of the groups was not seen, and is let go after some times."""

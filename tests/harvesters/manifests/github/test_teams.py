@@ -1,17 +1,22 @@
 """Teams of an organisation, as owners that CODEOWNERS names."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from harvesters.errors import RecordUnreadable
 from harvesters.manifests.github import Ways
 from harvesters.manifests.github.listed import web_host
 from harvesters.manifests.github.teams import TeamSweep
+from harvesters.manifests.rhythm import cursor_of
 from schemas.facts import OwnerFacts
-from schemas.harvest import KnownSubject
+from schemas.harvest import Coverage, KnownSubject
+from schemas.hooks import Hint
 from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation
 from tests.support.github_server import GitHub
 from tests.support.github_state import Team
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def owner(github: GitHub, name: str) -> Identifier:
@@ -62,3 +67,15 @@ def test_teams_hidden(github: GitHub, ways: Callable[..., Ways]) -> None:
     assert [one.code for one in told if isinstance(one, RecordUnreadable)] == ["not_readable"] * 2
     assert [one.subject for one in told] == [None, known.subject]
     assert "members: read" in str(told[0])
+
+
+def test_teams_unhurried(github: GitHub, ways: Callable[..., Ways]) -> None:
+    """A webhook about a repository lets no team be read, until the interval is over."""
+    sweep = make(ways, "acme")
+    sweep.hint([Hint(id=1, event="push", url="https://github.com/acme/x", received_at=NOON)])
+
+    sweep.choose(cursor_of(sweep.clock()))
+    assert (sweep.coverage, list(sweep.pages(None))) == (Coverage.DELTA, [])
+    assert not github.asked_by_kind()
+    sweep.choose(cursor_of(NOON))
+    assert sweep.coverage is Coverage.FULL
