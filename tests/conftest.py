@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from service import migrations
 from service.db import Database
@@ -27,6 +28,10 @@ ROOT = Path(__file__).parents[1]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 Statements = Callable[[], AbstractContextManager[list[str]]]
 MakeDatabase = Callable[[], AbstractContextManager[Database]]
+settings.register_profile(  # machines are shared: how long an example takes proves nothing
+    "shared", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 
 def pytest_configure() -> None:
