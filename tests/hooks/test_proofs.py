@@ -25,7 +25,7 @@ from tests.hooks.senders import (
     written,
 )
 
-NOW: Final = datetime.now(UTC)
+NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BODY: Final = written(PUSH)
 GITHUB: Final = BodySigned("x-hub-signature-256", "sha256=")
 GITLAB: Final = MessageSigned("webhook-signature", "webhook-id", "webhook-timestamp")
@@ -152,9 +152,9 @@ def test_proof_message_no_time(written_time: str) -> None:
 
 def test_proof_message_signatures() -> None:
     """HOOK-03: `v1,` and base64, several with spaces between, of which one is right."""
-    headers = signed_headers(BODY)
+    headers = signed_headers(BODY, at=NOW.timestamp())
     right = headers["webhook-signature"]
-    wrong = signed_headers(BODY, secret=OTHERS)["webhook-signature"]
+    wrong = signed_headers(BODY, secret=OTHERS, at=NOW.timestamp())["webhook-signature"]
 
     for one in (f"{wrong} {right}", f"{right} {wrong}", f"v2,x {right}", f"{wrong}, {right}"):
         assert of_gitlab(headers | {"webhook-signature": one})
@@ -167,7 +167,7 @@ def test_proof_message_signatures() -> None:
 
 def test_proof_message_parts() -> None:
     """HOOK-03: id, time and body are signed together; another secret, or no id, proves nothing."""
-    headers = signed_headers(BODY, delivery="one")
+    headers = signed_headers(BODY, delivery="one", at=NOW.timestamp())
     moment = headers["webhook-timestamp"]
 
     assert of_gitlab(headers)
@@ -175,7 +175,7 @@ def test_proof_message_parts() -> None:
     assert not of_gitlab(headers | {"webhook-timestamp": str(int(moment) + 1)})
     assert not any(of_gitlab(headers, body=flipped(BODY, place)) for place in range(len(BODY)))
     assert not of_gitlab({n: v for n, v in headers.items() if n != "webhook-id"})
-    assert not of_gitlab(signed_headers(BODY, delivery="x" * 201))
+    assert not of_gitlab(signed_headers(BODY, delivery="x" * 201, at=NOW.timestamp()))
     for secret in (OTHERS, "", SIGNING.removeprefix("whsec_"), "whsec_", "whsec_???", TOKEN):
         assert not of_gitlab(headers, secret=secret), secret
 
