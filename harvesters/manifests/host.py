@@ -1,6 +1,6 @@
 """What a place with repositories has to answer; git, GitHub and GitLab do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -16,6 +16,17 @@ class RepositoryUnreadable(Exception):  # reads as a sentence
         """Code and words of the report."""
         super().__init__(message)
         self.code, self.message = code, message
+
+
+def one_by_one(
+    repositories: Iterable[Repository], ask: Callable[[Repository], Head]
+) -> Iterator[tuple[Repository, Head | RepositoryUnreadable]]:
+    """The heads of repositories, a request each; one that cannot be read stops no other."""
+    for one in repositories:
+        try:
+            yield one, ask(one)
+        except RepositoryUnreadable as error:
+            yield one, error
 
 
 class Tree(Protocol):

@@ -10,7 +10,7 @@ from harvesters.http import Answer
 from harvesters.manifests.github.api import GitHubApi
 from harvesters.manifests.github.listed import Listed, read_listed, web_host
 from harvesters.manifests.github.tree import GitHubTree
-from harvesters.manifests.host import RepositoryUnreadable
+from harvesters.manifests.host import RepositoryUnreadable, one_by_one
 from harvesters.manifests.pages import Head, Repository
 from schemas.canonical import canonical_commit
 from schemas.hooks import Hint
@@ -109,11 +109,7 @@ class GitHubHost:
         self, repositories: Sequence[Repository]
     ) -> Iterator[tuple[Repository, Head | RepositoryUnreadable]]:
         """One request a repository, one after the other."""
-        for one in repositories:
-            try:
-                yield one, self._head(one)
-            except RepositoryUnreadable as error:
-                yield one, error
+        return one_by_one(repositories, self._head)
 
     @contextmanager
     def open(self, repository: Repository, head: Head) -> Iterator[GitHubTree]:

@@ -12,7 +12,7 @@ from harvesters.manifests.gitlab.payloads import Project
 from harvesters.manifests.gitlab.settings import GitLabSettings
 from harvesters.manifests.gitlab.site import Site
 from harvesters.manifests.gitlab.tree import GitLabTree, Patience
-from harvesters.manifests.host import RepositoryUnreadable
+from harvesters.manifests.host import RepositoryUnreadable, one_by_one
 from harvesters.manifests.pages import Head, Repository
 from schemas.hooks import Hint
 from schemas.identifiers import Identifier
@@ -71,11 +71,7 @@ class GitLabHost(ABC):
         self, repositories: Sequence[Repository]
     ) -> Iterator[tuple[Repository, Head | RepositoryUnreadable]]:
         """One request each: GitLab's last activity is noted once an hour, and tells too little."""
-        for one in repositories:
-            try:
-                yield one, self._head(one)
-            except RepositoryUnreadable as error:
-                yield one, error
+        return one_by_one(repositories, self._head)
 
     @contextmanager
     def open(self, repository: Repository, head: Head) -> Iterator[GitLabTree]:
