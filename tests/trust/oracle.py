@@ -58,6 +58,11 @@ class Oracle:
         """Take a merge back for good."""
         self.apart.add(frozenset({younger, self.merged.pop(younger)}))
 
+    def unpin(self, entry: str, field: str) -> None:
+        """A person lets a field go: the pins of all that stand there, or the other takes its place."""
+        for part in self.parts(entry):
+            self.pins.pop((part, field), None)
+
     def parts(self, entry: str) -> list[str]:
         """The models that an entry stands for."""
         return [entry, *(younger for younger, older in self.merged.items() if older == entry)]

@@ -164,9 +164,10 @@ class Catalog(RuleBasedStateMachine):
         if data.draw(st.booleans()):
             path = f"{self.address(entry)}/pins/{field}"
             self.ask("DELETE", f"{path}?reason=over", self.owner, headers={"If-Match": "*"})
+            self.oracle.unpin(entry, field)
         else:
             self.let_expire(entry, field)
-        del self.oracle.pins[entry, field]
+            del self.oracle.pins[entry, field]
 
     def let_expire(self, entry: str, field: str) -> None:
         """Its expiry passes; the periodic job notices."""
