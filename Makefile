@@ -58,7 +58,7 @@ openapi: $(INSTALLED)  ## write docs/openapi.json from the application
 lock: $(INSTALLED)  ## pin again after pyproject.toml changed; UPGRADE=1 takes newer releases
 	$(COMPILE) --all-extras pyproject.toml -o requirements.lock
 	$(COMPILE) --extra service pyproject.toml -c requirements.lock -o requirements-service.lock
-	$(COMPILE) --extra mlflow --extra github pyproject.toml -c requirements.lock -o requirements-harvest.lock
+	$(COMPILE) --extra mlflow --extra github --extra sagemaker pyproject.toml -c requirements.lock -o requirements-harvest.lock
 	echo uv | $(COMPILE) - -o requirements-uv.txt
 
 clean:  ## throw away everything that is made here

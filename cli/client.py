@@ -61,11 +61,11 @@ def _read(path: str) -> str:
 class Client:
     """Asks the service; what it refuses ends the command."""
 
-    def __init__(self, url: str, token: str) -> None:
-        """Send the token with every request, and follow no redirect."""
+    def __init__(self, url: str, token: str | None) -> None:
+        """Send the token, if there is one, with every request, and follow no redirect."""
         self.http = httpx2.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=TIMEOUT,
             trust_env=False,
             verify=url.startswith("https:"),  # certificates take 20 ms to load

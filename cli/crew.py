@@ -20,9 +20,10 @@ from service.access.tokens import TokenNotFound, create_token, read_token, revok
 from service.db import Database
 from service.errors import CatalogError, Unavailable
 from service.hooks.process import process_deliveries
+from service.ingest.hinting import DEBOUNCE
 from service.ledger.change import Actor
 from service.operation.jobs import run_jobs
-from service.operation.turns import DEBOUNCE, HOLD, Turn, end_turn, hold_turns, take_turn
+from service.operation.turns import HOLD, Turn, end_turn, hold_turns, take_turn
 
 PAUSE_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 10.0  # for what is due; at once when a harvest ends

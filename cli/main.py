@@ -14,7 +14,7 @@ COMMANDS: Final = {  # name → (module, help)
     "db": ("cli.db", "Migrations, roles and copies of the database."),
     "source": ("cli.source", "Declare the places that facts come from."),
     "harvest": ("cli.harvest", "Read one source once; what cron calls."),
-    "push": ("cli.push", "Post observations from a file, for deploy scripts."),
+    "push": ("cli.push", "Post what a build says, manifests, or observations from files."),
     "import": ("cli.importing", "Enter the models of an inventory in CSV or XLSX."),
     "check": ("cli.check", "Check manifests, without a server: code, place, reason and fix."),
     "init": ("cli.init", "Write a first model.yaml from what a repository shows."),
@@ -22,6 +22,7 @@ COMMANDS: Final = {  # name → (module, help)
     "list": ("cli.read", "List models, versions, training runs, datasets, owners and the like."),
     "show": ("cli.show", "Show one thing, and where each of its facts comes from."),
     "history": ("cli.history", "Say what happened to one thing, and why."),
+    "lineage": ("cli.lineage", "Say what something was made from, and what was made from it."),
     "export": ("cli.read", "Write a list as CSV, JSON Lines or XLSX."),
     "succession": ("cli.succession", "Say who might answer for a model next."),
     "pin": ("cli.pins", "Let a value of yours hold, whatever sources say."),
@@ -29,6 +30,10 @@ COMMANDS: Final = {  # name → (module, help)
     "conflicts": ("cli.conflicts", "List the fields that sources disagree about, and decide one."),
     "coverage": ("cli.reports", "Say how fresh each part of each source is, and what it lacks."),
     "unknowns": ("cli.reports", "List what no source could tell, and what would tell it."),
+    "deployments": (
+        "cli.deployments",
+        "Decide about what runs and is not accounted for; list ghosts.",
+    ),
     "time-to-catalog": ("cli.reports", "Say how long events took to reach the catalog."),
     "explain": ("cli.show", "Say why something is, or is not, in the catalog."),
     "quarantine": ("cli.quarantine", "Decide about what was refused or held back."),
@@ -49,7 +54,7 @@ ASKING: Final = {  # with a token
     "pin", "unpin", "conflicts",
     "source", "harvest", "push", "import", "check", "init", "manifest", "list", "show", "history",
     "export", "explain", "token",
-    "succession", "quarantine", "coverage", "unknowns", "time-to-catalog",
+    "lineage", "succession", "quarantine", "coverage", "unknowns", "deployments", "time-to-catalog",
 }  # fmt: skip
 COMPLETION: Final = {"install_completion", "show_completion"}  # the root's business, not theirs
 

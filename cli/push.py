@@ -1,50 +1,84 @@
-"""The command that posts observations from files, for deploy scripts."""
+"""The command that posts what builds and deploy scripts say."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from uuid_utils.compat import uuid7
 
-from cli.client import Client
 from cli.exits import Exit, Stop
-from cli.output import Json, print_json, print_rows, progress, say
-from schemas.canonical import path_segment
+from cli.output import Json
+from cli.pushing.asked import Asked, with_options
 
-app = typer.Typer(help="Post observations from files.")
-PLANNED: Final = ("entry", "kind", "field", "old", "new")
+app = typer.Typer(help="Post what a build says, manifests, or observations from files.")
+SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
+MANIFESTS: Final = {".yaml", ".yml"}
 
 
 @app.command()
+@with_options
 def push(
-    source: Annotated[str, typer.Argument(help="The source that the token speaks for.")],
-    files: Annotated[
-        list[Path],
-        typer.Argument(exists=True, dir_okay=False, help="JSON: {observations: […]}."),
-    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE] [FILE]…", help="model.yaml, or JSON: {observations: […]}."
+        ),
+    ] = None,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would change, keep nothing.")
     ] = False,
     as_json: Json = False,
+    **more: Any,
 ) -> None:
-    """Post the files in their order; what is refused is printed with place and reason."""
-    batches = [(file, _batches(_read(file))) for file in files]  # read before one is posted
-    client, refused = Client.from_environment(), 0
-    below = f"/api/v1/sources/{path_segment(source)}"
-    with (
-        _rehearsal(client, below, as_json=as_json) if dry_run else nullcontext(below) as path,
-        progress("{:,} batches") as advance,
-    ):
-        for file, parts in batches:
-            receipt: dict[str, Any] = {"recorded": 0, "unchanged": 0, "refused": []}
-            for first, body in parts:
-                _add(receipt, client.post(f"{path}/observations", body), first=first)
-                advance(1)
-            _show(file, receipt, as_json=as_json)
+    """Post what a build says of itself, what it made and where that was deployed; and files.
+
+    What is refused is printed with place and reason.
+    """
+    asked = Asked(**more)
+    source, files = _sorted_out(words or [])
+    manifests = [file for file in files if file.suffix in MANIFESTS]
+    others = [file for file in files if file not in manifests]
+    if manifests or asked.says_more():
+        if others:
+            raise Stop(f"{others[0]}: push observations by themselves.", Exit.WRONG_USE)
+        from cli.pushing.run import push_build
+
+        push_build(asked, source, manifests=manifests, dry_run=dry_run, as_json=as_json)
+    elif not others:
+        raise Stop("Say what: --ci, a model.yaml, or a file of observations.", Exit.WRONG_USE)
+    else:
+        _push_files(asked, source, files=others, dry_run=dry_run, as_json=as_json)
+
+
+def _sorted_out(words: list[str]) -> tuple[str | None, list[Path]]:
+    """The source, if the first word is one, and the files; those have to be there."""
+    first = words[0] if words else ""
+    named = SOURCE.fullmatch(first) is not None and not Path(first).is_file()
+    files = [Path(word) for word in (words[1:] if named else words)]
+    for file in files:
+        if not file.is_file():
+            raise Stop(f"{file}: there is no such file.", Exit.WRONG_USE)
+    return first if named else None, files
+
+
+def _push_files(
+    asked: Asked, source: str | None, *, files: list[Path], dry_run: bool, as_json: bool
+) -> None:
+    """Post the files in their order."""
+    from cli.pushing.identity import enter
+    from cli.pushing.post import batches, post, rehearsal, show
+    from schemas.canonical import path_segment
+
+    parts = [(file, batches(_read(file))) for file in files]  # read before one is posted
+    way, refused = enter(asked, source), 0
+    below = f"/api/v1/sources/{path_segment(way.source)}"
+    with rehearsal(way.client, below, as_json=as_json) if dry_run else nullcontext(below) as path:
+        for file, some in parts:
+            receipt = post(way.client, path, parts=some)
+            show(str(file), receipt, as_json=as_json)
             refused += len(receipt["refused"])
     if refused:
         done = "would be" if dry_run else "are"
@@ -61,53 +95,3 @@ def _read(file: Path) -> Any:
         why = "nested too deep" if isinstance(error, RecursionError) else error
         message = f"{file}: is no JSON in UTF-8: {why}"
         raise Stop(message, Exit.WRONG_USE) from None
-
-
-def _batches(document: Any) -> list[tuple[int, Any]]:
-    """As many requests as it takes, each with the number of its first observation.
-
-    What is no batch goes as it is: the service says what is wrong with it.
-    """
-    from schemas.harvest import Limits
-
-    most = Limits().observations
-    said = document.get("observations") if isinstance(document, dict) else None
-    if not isinstance(said, list) or len(said) <= most:
-        return [(0, document)]
-    return [
-        (first, document | {"observations": said[first : first + most]})
-        for first in range(0, len(said), most)
-    ]
-
-
-def _add(receipt: dict[str, Any], part: Mapping[str, Any], *, first: int) -> None:
-    """Count a request's receipt in; observations are numbered as in their file."""
-    receipt["recorded"] += part["recorded"]
-    receipt["unchanged"] += part["unchanged"]
-    receipt["refused"] += [one | {"index": one["index"] + first} for one in part["refused"]]
-
-
-def _show(file: Path, receipt: Mapping[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"file": str(file)} | dict(receipt))
-    else:
-        typer.echo(f"{file}: {receipt['recorded']} recorded, {receipt['unchanged']} unchanged")
-    for one in receipt["refused"]:
-        say(f"{file}: observation {one['index']}{one['pointer']}: {one['message']}")
-
-
-@contextmanager
-def _rehearsal(client: Client, below: str, *, as_json: bool) -> Iterator[str]:
-    """A harvest that is only planned takes the batches; its plan is shown at the end."""
-    asked = {
-        "harvest": str(uuid7()), "scope": "push", "coverage": "delta",
-        "harvester_version": "push",
-    }  # fmt: skip
-    client.post(f"{below}/harvests?dry_run=true", asked)
-    path = f"/api/v1/harvests/{asked['harvest']}"
-    yield path
-    plan = client.post(f"{path}:close", {"outcome": "complete"})["plan"]
-    if as_json:
-        print_json({"plan": plan})
-    else:
-        print_rows(PLANNED, ([one[name] for name in PLANNED] for one in plan))

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harvesters.errors import RecordUnreadable
+from schemas.commits import NamedCommit
 from schemas.harvest import Coverage, KnownSubject
-from schemas.hooks import Hint
+from schemas.hooks import About, Hint
 from schemas.identifiers import Identifier
 from schemas.observation import Observation
 
@@ -63,11 +64,27 @@ class Rereader(Protocol):
 
 
 @runtime_checkable
+class Proving(Protocol):
+    """A harvester that may know that its source is the same as ever, and really holds nothing."""
+
+    proves_empty: bool  # this time, known after the pages
+
+
+@runtime_checkable
 class Remembering(Protocol):
     """A harvester that looks first at what the catalog holds: what did not change is not read."""
 
     def remember(self, known: Sequence[KnownSubject]) -> None:
         """Some of it; called before `pages`, until all was told."""
+        ...
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A harvester of CI systems: which commits are of interest, the catalog knows."""
+
+    def follow(self, commits: Sequence[NamedCommit]) -> None:
+        """Some of them; called before `pages`, until all were named."""
         ...
 
 
@@ -89,6 +106,13 @@ class Hinted(Protocol):
     def hint(self, hints: Sequence[Hint]) -> None:
         """What is open of the source; called before anything else."""
         ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A harvester that says which hints it follows; without this it may follow all, or none."""
+
+    follows: Sequence[About]
 
 
 @runtime_checkable

@@ -143,6 +143,11 @@ class PoliteClient:
         request = self._client.build_request("POST", self.url(path), json=body)
         return self._answer(self._ask(request, kind=kind, also=also), shape=dict)
 
+    def post(self, path: str, *, kind: str, also: Collection[int] = ()) -> int:
+        """Have something done by POST, without a body; the status, whatever is answered with it."""
+        request = self._client.build_request("POST", self.url(path))
+        return self._ask(request, kind=kind, also=also).status_code
+
     def pages(
         self,
         path: str,

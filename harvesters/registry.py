@@ -17,6 +17,10 @@ BUILT_IN: Final = {
     "git": "harvesters.manifests.git:harvesters",
     "gitlab": "harvesters.manifests.gitlab:harvesters",
     "github": "harvesters.manifests.github:harvesters",
+    "jenkins": "harvesters.ci.jenkins:harvesters",
+    "azure": "harvesters.ci.azure:harvesters",
+    "kubernetes": "harvesters.serving.kubernetes:harvesters",
+    "sagemaker": "harvesters.serving.sagemaker:harvesters",
 }
 REPLAYS: Final = "model_catalog.replays"
 REPLAYED: Final = {
@@ -25,6 +29,10 @@ REPLAYED: Final = {
     "git": "harvesters.manifests.replays:REPLAYS",
     "github": "harvesters.manifests.replays:REPLAYS",
     "gitlab": "harvesters.manifests.replays:REPLAYS",
+    "kubernetes": "harvesters.serving.kubernetes.replay:REPLAYS",
+    "sagemaker": "harvesters.serving.sagemaker.replay:REPLAYS",
+    "jenkins": "harvesters.ci.jenkins.replay:REPLAYS",
+    "azure": "harvesters.ci.azure.replay:REPLAYS",
 }
 
 

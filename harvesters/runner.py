@@ -9,7 +9,17 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from harvesters.base import ChangeReader, Harvester, Hinted, Remembering, Rereader, Vouching
+from harvesters.base import (
+    ChangeReader,
+    Following,
+    Harvester,
+    Hinted,
+    Proving,
+    Remembering,
+    Rereader,
+    Selective,
+    Vouching,
+)
 from harvesters.errors import RecordUnreadable, SourceRefused, SourceUnavailable, shown
 from harvesters.recording import Tape
 from harvesters.sink import AlreadyRunning, CatalogRefused, CatalogUnavailable, Sink, as_json
@@ -24,6 +34,7 @@ from schemas.harvest import (
     Outcome,
     Skipped,
 )
+from schemas.hooks import About
 from schemas.observation import Observation, Sighting
 
 HEARTBEAT_SECONDS: Final = 60.0
@@ -54,6 +65,7 @@ def harvest(
         scope=harvester.scope,
         coverage=harvester.coverage,
         harvester_version=harvester.version,
+        follows=_follows(harvester),
     )
     skipped: list[Skipped] = []
     tape = tape or Tape()
@@ -102,7 +114,17 @@ def _prepare(harvester: Harvester[Any], sink: Sink, *, full: bool) -> None:
         harvester.choose(None if full else sink.full_cursor(harvester.scope))
 
 
+def _follows(harvester: Harvester[Any]) -> tuple[About, ...] | None:
+    """Which hints a harvester follows; None where it does not say."""
+    if isinstance(harvester, Selective):
+        return tuple(harvester.follows)
+    return None if isinstance(harvester, Hinted) else ()
+
+
 def _remember(harvester: Harvester[Any], sink: Sink, *, sending: "_Sending") -> None:
+    if isinstance(harvester, Following):
+        for commits in sink.commits():
+            harvester.follow(commits)
     if isinstance(harvester, Remembering):
         for known in sink.known(sending.opened.harvest):
             harvester.remember(known)
@@ -254,7 +276,8 @@ def _look_closer(
             sending.flush(asked_for=True)
         if not (isinstance(harvester, Rereader) and harvester.read_all):
             return
-    if sending.count == 0 and opened.ever_seen:
+    proven = isinstance(harvester, Proving) and harvester.proves_empty
+    if sending.count == 0 and opened.ever_seen and not proven:
         raise SourceRefused("the listing is empty, but the catalog knows live things of this scope")
     # All pages before the first question: an answer that is sent changes what is unseen.
     for page in list(sink.unseen(opened.harvest)):

@@ -12,6 +12,7 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from harvesters.errors import shown
+from schemas.commits import NamedCommit, NamedCommits
 from schemas.harvest import (
     CloseHarvest,
     HarvestOpened,
@@ -57,6 +58,9 @@ class Sink(Protocol):
 
     def hints(self) -> Sequence[Hint]:
         """What webhooks said may have changed, and no harvest has looked at yet."""
+
+    def commits(self) -> Iterator[Sequence[NamedCommit]]:
+        """Pages of the commits that the catalog knows by name, in the source's namespaces."""
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
@@ -107,6 +111,16 @@ class HttpSink:
             path = f"/api/v1/sources/{self.source}/hints"
             self._hints = _read(Hints, self._retried("GET", path, body=None)).hints
         return self._hints
+
+    def commits(self) -> Iterator[Sequence[NamedCommit]]:
+        """Pages of the commits that the catalog knows by name, in the source's namespaces."""
+        after: str | None = "0"
+        while after is not None:
+            path = f"/api/v1/sources/{self.source}/commits?page_token={after}"
+            page = _read(NamedCommits, self._retried("GET", path, body=None))
+            if page.commits:
+                yield page.commits
+            after = page.next_page_token
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin; the same id may be opened again."""
@@ -192,6 +206,10 @@ class FileSink:
     def hints(self) -> Sequence[Hint]:
         """A file has none."""
         return ()
+
+    def commits(self) -> Iterator[Sequence[NamedCommit]]:
+        """Nobody has named any."""
+        return iter(())
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin."""

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.catalog import Paging
 from schemas.identifiers import Identifier, Kind
+from schemas.identities import Proved
 from schemas.queries import AnyOf, Several
 from schemas.sources import Namespace, SourceName
 from schemas.strict import Closed, Count, Flag, Instant, Line, Text, Word
@@ -179,7 +180,10 @@ class TokenMade(Closed):
 
 
 class TokenShown(Closed):
-    """A token as its account and admins see it: never its secret."""
+    """A token as its account and admins see it: never its secret.
+
+    `proved` is what a CI job's short one may speak about.
+    """
 
     public_id: Line
     kind: Line
@@ -193,6 +197,7 @@ class TokenShown(Closed):
     expires_at: Instant
     last_used_on: date | None
     revoked_at: Instant | None
+    proved: Proved | None = None
 
 
 class May(Closed):
@@ -215,3 +220,4 @@ class Me(Closed):
     grants: tuple[Held, ...]
     owners: tuple[Line, ...]
     may: tuple[May, ...]
+    proved: Proved | None = None  # of a CI job's token: what it may speak about

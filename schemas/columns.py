@@ -223,7 +223,9 @@ DEPLOYMENTS: Final = (
         status="pending, ready, failed, stopped, superseded or unknown",
         traffic_percent="share of the traffic that it gets",
         deployed_by="who deployed it",
+        blueprint="the blueprint that it was deployed by",
         created_at="when the platform says it was created",
+        ended_at="when it ended",
     ),
     *UNWARNED,
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from schemas.catalog import DeploymentRow, EntryRow, ModelRow, OwnerRow, Paging, UseRow, VersionRow
+from schemas.deployments import Judgement
 from schemas.identifiers import Kind
 from schemas.pins import Pin
 from schemas.queries import AnyOf, Dialect, Moment, Several
@@ -96,9 +97,10 @@ class OwnerDetail(Detail, OwnerRow):
 
 
 class DeploymentDetail(Detail, DeploymentRow):
-    """One deployment."""
+    """One deployment; `judgement` says what is wrong with it now, null once it does not run."""
 
     kind: Kind
+    judgement: Judgement | None = None
 
 
 class ModelDetail(Detail, ModelRow):

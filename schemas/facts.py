@@ -172,7 +172,9 @@ class TrainingRunFacts(Facts):
     source_commit: Annotated[Commit | None, Merge.TOP] = None
     source_branch: Annotated[Line | None, Merge.TOP] = None
     repository: Annotated[RepositoryRef | None, Merge.TOP] = None
-    datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None
+    job: Annotated[Line | None, Merge.TOP] = None  # whose run it is: `<namespace>/<name>`
+    datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None  # read
+    outputs: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None  # written
     warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
@@ -256,7 +258,12 @@ class BuildFacts(Facts):
     url: Annotated[Line | None, Merge.TOP] = None
     actor: Annotated[Line | None, Merge.TOP] = None
     artifacts: Annotated[SetOf[Artifact] | None, Merge.UNION] = None
+    versions: Annotated[SetOf[VersionRef] | None, Merge.UNION] = None  # that it made
+    training_runs: Annotated[SetOf[TrainingRunRef] | None, Merge.UNION] = None  # that it started
+    model_uris: Annotated[Lines | None, Merge.UNION] = None  # `models:/churn/7`, `runs:/<id>/model`
+    datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None
     provenance_statements: Annotated[SetOf[Provenance] | None, Merge.UNION] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class DeploymentFacts(Facts):
@@ -285,7 +292,10 @@ class DeploymentFacts(Facts):
     ] = None
     traffic_percent: Annotated[Number | None, Merge.LATEST] = None
     deployed_by: Annotated[Line | None, Merge.TOP] = None
+    blueprint: Annotated[Line | None, Merge.TOP] = None
     created_at: Annotated[Instant | None, Merge.TOP] = None
+    ended_at: Annotated[Instant | None, Merge.LATEST] = None
+    warnings: Annotated[Lines | None, Merge.UNION] = None
 
 
 class UseFacts(Facts):

@@ -111,7 +111,8 @@ def _of_facts(kind: Kind) -> Iterator[Filterable]:
         choices = tuple(leaf for leaf in _leaves(field.annotation) if isinstance(leaf, str))
         linked = next((link for part, link in LINKS.items() if part in leaves), None)
         if linked is not None:
-            yield Filterable(linked[0], Form.ENTRY, fact, target=linked[1], role=_role(linked[1]))
+            called = "output" if fact == "outputs" else linked[0]  # what a training run wrote
+            yield Filterable(called, Form.ENTRY, fact, target=linked[1], role=_role(linked[1]))
         elif Identifier in leaves:
             target = Kind.TRAINING_RUN if fact == "parent" else _named(fact)
             yield Filterable(fact.removesuffix("s"), Form.ENTRY, fact, target=target)
@@ -131,7 +132,7 @@ def _of_facts(kind: Kind) -> Iterator[Filterable]:
 
 
 def _named(fact: str) -> Kind:
-    return Kind.OWNER if fact == "members" else Kind(fact)
+    return Kind.OWNER if fact == "members" else Kind(fact.removesuffix("s"))
 
 
 def _role(target: Kind) -> str | None:

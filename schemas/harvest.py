@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
+from schemas.hooks import About
 from schemas.identifiers import Identifier
 from schemas.masking import mask_secrets
 from schemas.strict import Closed, Count, Flag, Instant, Line, Number, Text, Word
@@ -40,12 +41,16 @@ Cursor = Annotated[Text, StringConstraints(max_length=LONGEST_CURSOR)]
 
 
 class OpenHarvest(Closed):
-    """What a harvester is about to read. The same id may be opened again and answers the same."""
+    """What a harvester is about to read. The same id may be opened again and answers the same.
+
+    `follows`: what the hints that it follows are about, none for `[]`; left out, it may be all.
+    """
 
     harvest: HarvestId
     scope: Scope
     coverage: Coverage
     harvester_version: Word
+    follows: Annotated[tuple[About, ...], Field(max_length=10)] | None = None
 
 
 class Limits(Closed):

@@ -69,6 +69,7 @@ class Scheme(NamedTuple):
 
 
 BOUND: Final = Scheme(source_bound=True)
+PART: Final = BOUND._replace(keeps_alive=False)  # of what a source says of something
 MLFLOW: Final = Scheme(source_bound=True, workspaces=True)
 NAME: Final = Scheme(canonical_natural, keeps_alive=False)
 NAME_BELOW: Final = NAME._replace(canonical=partial(canonical_natural, segments=3))
@@ -85,6 +86,7 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     Kind.MODEL: {
         "mlflow": MLFLOW, "manifest": IN_FILE, "backstage": BOUND._replace(below=20),
         "person": BOUND, "other": BOUND, "name": NAME, "hf": NAMED_ONLY, "foreign": FOREIGN,
+        "part": PART._replace(below=10),
         "file": FOREIGN._replace(keeps_alive=True),
     },
     Kind.VERSION: {
@@ -92,6 +94,7 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
         "mlflow-training": MLFLOW._replace(keeps_alive=False),
         "mlflow-mlmodel": MLFLOW._replace(keeps_alive=False),
         "other": BOUND,
+        "part": PART,
         "foreign": FOREIGN._replace(keeps_alive=True),
         "number": NAME_BELOW,
         "logged-model": LOOKUP,
@@ -121,6 +124,7 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
     },
     Kind.BUILD: {
         "github": ALIVE, "gitlab": ALIVE, "jenkins": ALIVE, "azure": ALIVE, "ci": BOUND,
+        "part": PART,
     },
     Kind.DEPLOYMENT: {
         "kserve": ALIVE, "k8s": ALIVE, "sagemaker": ALIVE, "github": ALIVE, "gitlab": ALIVE,

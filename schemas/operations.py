@@ -75,6 +75,9 @@ class CoverageRow(Closed):
     `skipped` (by code) and `left_out` (by reason: what is excluded on purpose) are of its last
     report, `error` too when it failed. `held_back_open` and `refused_open` wait in quarantine
     until somebody settles them; `pushed_refused_open` of the whole source came without a harvest.
+    Of what the whole source says of deployments, `unregistered_deployments` are not accounted for;
+    of what it says is in production no serving source sees the `ghosts`, and nobody could see what
+    is `not_observable`; explanations leave the three null.
     """
 
     source: Word
@@ -100,6 +103,9 @@ class CoverageRow(Closed):
     held_back_open: Count
     refused_open: Count
     pushed_refused_open: Count
+    unregistered_deployments: Count | None
+    ghosts: Count | None
+    not_observable: Count | None
 
 
 class SourceExport(Closed):

@@ -7,7 +7,7 @@ from schemas.catalog import Page, Paging
 from schemas.queries import AnyOf, Counting, Dialect, Moment, Several
 from schemas.strict import Closed, Count, Instant, Line, Number, Text, Word
 
-Timed = Literal["model", "version", "training_run", "deployment"]
+Timed = Literal["model", "version", "training_run", "repository", "build", "deployment"]
 Part = Literal["overall", "source_and_kind", "week"]
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from schemas.canonical import NAMESPACE
 from schemas.harvest import Cursor
 from schemas.hooks import WebhookState
+from schemas.identities import check_identities
 from schemas.masking import mask_secrets
 from schemas.refold import Impact, RefoldState
 from schemas.strict import Closed, Count, Flag, Instant, Json, Line, Number, Word
@@ -29,6 +30,11 @@ class SourceKind(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     CI = "ci"
+    JENKINS = "jenkins"
+    AZURE = "azure"
+    KUBERNETES = "kubernetes"
+    SAGEMAKER = "sagemaker"
+    OPENLINEAGE = "openlineage"
     PERSON = "person"
     DIRECTORY = "directory"
 
@@ -39,10 +45,16 @@ PRECEDENCE: Final[Mapping[str, int]] = {
     SourceKind.GITHUB: 70,
     SourceKind.GITLAB: 70,
     SourceKind.CI: 60,
+    SourceKind.JENKINS: 60,
+    SourceKind.AZURE: 60,
+    SourceKind.KUBERNETES: 55,
+    SourceKind.SAGEMAKER: 55,
+    SourceKind.OPENLINEAGE: 30,
     SourceKind.PERSON: 70,
     SourceKind.DIRECTORY: 80,
 }
 REPOSITORIES: Final = frozenset({SourceKind.GIT, SourceKind.GITHUB, SourceKind.GITLAB})
+SERVING: Final = frozenset({SourceKind.KUBERNETES, SourceKind.SAGEMAKER})  # they see what runs
 GRANTING: Final = frozenset({SourceKind.DIRECTORY, *REPOSITORIES})  # stated ownership gives rights
 OF_OTHERS: Final = re.compile(r"[a-z][a-z0-9-]{0,39}(\.[a-z0-9-]{1,40}){1,3}", re.ASCII)
 OTHERS_PRECEDENCE: Final = 50
@@ -146,6 +158,15 @@ class SourceSettings(Closed):
         if "may_grant_ownership" not in written and isinstance(kind, str):
             written["may_grant_ownership"] = kind in GRANTING
         return written
+
+    @model_validator(mode="after")
+    def _identified(self) -> Self:
+        try:
+            check_identities(self.kind, self.settings)
+        except ValueError as error:
+            message = f"the settings of source {self.name}: {error}"
+            raise ValueError(message) from None
+        return self
 
 
 class ScopeState(Closed):

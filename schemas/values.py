@@ -251,6 +251,7 @@ class Provenance(Part):
     predicate: Line
     builder: Line | None = None
     verified: Flag = False
+    digest: Digest | None = None  # of the statement as it was read
 
 
 DecisionRole = Literal["informational", "assists", "principal_basis", "automated"]

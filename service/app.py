@@ -18,12 +18,15 @@ from starlette.routing import Match
 from service import documentation_api, errors_api, health, manifest_schema_api, metrics
 from service.access import accounts_api as accounts
 from service.access import api as access
+from service.access import exchange_api as exchanges
+from service.access.ci.exchange import Exchanges
 from service.catalog import api as catalog
 from service.catalog import details_api as details
 from service.catalog import history_api as histories
 from service.catalog import succession_api as succession
 from service.catalog.pages import Pager
 from service.db import Database, translated
+from service.deployments import api as deployments
 from service.documentation import Documented
 from service.edge import Edge, answer_catalog_error, rendered
 from service.errors import (
@@ -38,7 +41,7 @@ from service.exports import api as exports
 from service.exports import reports_api as reports
 from service.exports.negotiation import Negotiated
 from service.hooks import api as hooks
-from service.hooks.admission import Admission
+from service.hooks.admission import LANES, Admission
 from service.ingest import api as ingest
 from service.ingest import claims_api as claims
 from service.ingest import ending_api as ending
@@ -54,6 +57,8 @@ from service.ledger import keys_api as keys
 from service.ledger.notes import read_keys
 from service.ledger.sealer import Sealer
 from service.limits import Limited, Limits
+from service.lineage import graph_api as lineage
+from service.lineage import intake_api as lineage_intake
 from service.people import api as people
 from service.people import conflicts_api as conflicts
 from service.people import pins_api as pins
@@ -66,6 +71,7 @@ ROUTERS: Final = (
     documentation_api.router,
     manifest_schema_api.router,
     access.router,
+    exchanges.router,
     accounts.router,
     sources.router,
     operations.router,
@@ -75,11 +81,14 @@ ROUTERS: Final = (
     claims.router,
     ingest.router,
     previews.router,
+    lineage_intake.router,
     catalog.router,
     exports.router,
     reports.router,
+    deployments.router,
     details.router,
     histories.router,
+    lineage.router,
     succession.router,
     ledger.router,
     changes.router,
@@ -128,7 +137,12 @@ def build(settings: Settings, database: Database) -> FastAPI:
     limits = Limits(settings.requests_per_second, settings.requests_burst)
     app.state.limits = limits
     app.state.admission = Admission(settings.hook_requests_per_second, settings.hook_requests_burst)
-    app.state.metrics = metrics.Metrics(database, limits, release=health.release())
+    app.state.inbox = database.beside(LANES)
+    app.state.exchanges = Exchanges.by(settings)
+    app.state.exchange_admission = exchanges.Admission()
+    app.state.metrics = metrics.Metrics(
+        database, limits, release=health.release(), blueprints=settings.blueprints
+    )
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Negotiated, of=app)
@@ -151,6 +165,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with sealing:
         yield
     app.state.database.dispose()
+    app.state.inbox.dispose()
 
 
 async def _answer_catalog_error(request: Request, error: Any) -> Response:

@@ -158,7 +158,7 @@ class Database:
 
         Sessions work as `role` where it exists and the login may become it; None keeps its own.
         """
-        self.url = sa.make_url(url).set(drivername="postgresql+psycopg")
+        self.url, self._role = sa.make_url(url).set(drivername="postgresql+psycopg"), role
         self.engine = sa.create_engine(
             self.url,
             pool_size=pool,
@@ -183,6 +183,10 @@ class Database:
         sa.event.listen(self.engine, "checkin", self._pools.close_late)
         weakref.finalize(self, self.engine.dispose)  # whoever forgets to leaves nothing open
         sa.event.listen(self.engine, "handle_error", _discard_lost)
+
+    def beside(self, pool: int) -> "Database":
+        """The same database over connections of its own: what others hold is not waited for."""
+        return Database(self.url.render_as_string(hide_password=False), role=self._role, pool=pool)
 
     def dispose(self) -> None:
         """Close the pool's connections; one that is in use is closed when it comes back."""

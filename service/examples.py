@@ -32,6 +32,44 @@ ENTERED: Final = {
 }
 
 ENTRY: Final = "0193a0f4-1111-7000-8000-000000000000"
+LINEAGE_EVENT: Final = {
+    "eventType": "COMPLETE",
+    "eventTime": "2026-11-20T09:13:22.104Z",
+    "run": {
+        "runId": "ea041791-68bc-4ae1-bd89-4c8106a157e4",
+        "facets": {"mlflow": {"run_id": "0123456789abcdef0123456789abcdef"}},
+    },
+    "job": {"namespace": "airflow-prod", "name": "churn.train"},
+    "inputs": [{"namespace": "s3://lake", "name": "churn/features"}],
+    "outputs": [{"namespace": "s3://lake", "name": "churn/scores"}],
+    "producer": "https://github.com/OpenLineage/OpenLineage/tree/1.40.1/client/python",
+    "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+}
+CLOUD_EVENT: Final = {
+    "specversion": "1.0",
+    "id": "271069a8-fc18-44f1-b38f-9d70a1695819",
+    "source": "/tekton/prod",
+    "type": "dev.cdevents.service.deployed.0.2.0",
+    "time": "2026-11-20T09:13:22.104Z",
+    "datacontenttype": "application/json",
+    "data": {
+        "context": {
+            "version": "0.4.1",
+            "id": "271069a8-fc18-44f1-b38f-9d70a1695819",
+            "source": "/tekton/prod",
+            "type": "dev.cdevents.service.deployed.0.2.0",
+            "timestamp": "2026-11-20T09:13:22.104Z",
+        },
+        "subject": {
+            "id": "churn",
+            "type": "service",
+            "content": {
+                "environment": {"id": "production"},
+                "artifactId": f"pkg:oci/churn@sha256%3A{'9f' * 32}",
+            },
+        },
+    },
+}
 MANY: Final = (
     "models", "versions", "uses", "training_runs", "datasets", "owners", "repositories", "builds",
     "deployments",
@@ -49,6 +87,12 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
     **OF_EACH_KIND,
     "put_precedence": {"rank": 80, "reason": "the repository knows best"},
     "add_owner_alias": {"identifier": "email:anna@acme.example", "reason": "she said so"},
+    "resolve_deployment": {
+        "decision": "link",
+        "model": "retail/churn",
+        "version": "7",
+        "reason": "the release notes name it",
+    },
     "decide_contested_claim": {"decision": "same", "reason": "it moved to another repository"},
     "resolve_conflict": {
         "kind": "model",
@@ -57,6 +101,7 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
         "joined": False,
         **PIN,
     },
+    "exchange_identity": {"source": "ci-retail", "identity_token": "eyJhbGciOiJSUzI1NiIsImtpZCI6…"},
     "create_token": {"role": "reader", "namespaces": ["retail"], "days": 90},
     "create_account": {"name": "anna", "reason": "joined the retention team"},
     "change_account": {"display_name": "Anna Berg", "reason": "as she is called"},
@@ -96,6 +141,9 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
     "post_observations": OBSERVATIONS,
     "push_observations": OBSERVATIONS,
     "preview_observations": OBSERVATIONS,
+    "post_lineage": LINEAGE_EVENT,
+    "post_lineage_batch": [LINEAGE_EVENT],
+    "post_events": CLOUD_EVENT,
     "close_harvest": {"outcome": "complete", "cursor": None, "counts": {"excluded": 3}},
     "receive_delivery": {"ref": "refs/heads/main", "repository": {"id": 486325809}},
     "replay_delivery": {"reason": "the release that reads it is installed"},

@@ -1,7 +1,7 @@
-"""The catalog's figures, read from the database when monitoring asks: three short queries."""
+"""The catalog's figures, read from the database when monitoring asks: a few short queries."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from threading import Lock
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from service.catalog import timing
 from service.db import Database
+from service.deployments.counts import count_ghosts, open_causes
 from service.errors import CatalogError
 
 log = structlog.get_logger()
@@ -37,6 +38,11 @@ GAUGES: Final = {  # name → (help, labels)
         "From an event at its source to its entry, of the last seven days.",
         ("source_kind", "kind", "quantile"),
     ),
+    "unregistered_deployments": (
+        "Open deployments that are not accounted for, or are and are wrong, of each cause.",
+        ("cause",),
+    ),
+    "ghosts": ("Things said to be in production that no serving source sees.", ()),
 }  # fmt: skip
 
 # Pushed sources and people are read by nobody: it is no fault that none was read completely. Of
@@ -85,9 +91,10 @@ SELECT harvest.id, source.name, outcome, greatest(seen - unchanged, 0), unchange
 class DatabaseFigures:
     """A collector: what it finds belongs to the catalog, whichever replica is asked."""
 
-    def __init__(self, database: Database) -> None:
-        """Harvests that had ended before are history."""
+    def __init__(self, database: Database, *, blueprints: Sequence[str] = ()) -> None:
+        """Harvests that had ended before are history; `blueprints` are the approved ones."""
         self.database, self.tally, self._one = database, Tally(), Lock()
+        self.blueprints = tuple(blueprints)
 
     def collect(self) -> Iterator[Metric]:
         """Every figure; without the database, that it is away."""
@@ -102,9 +109,26 @@ class DatabaseFigures:
         except CatalogError as error:
             log.warning("figures_not_read", code=error.code(), facts=error.facts)
             away = True
+        if not away:
+            self._judge(families)
         up = GaugeMetricFamily("model_catalog_database_up", "1 when its figures can be read.")
         up.add_metric((), 0 if away else 1)
         yield from (up, *([] if away else families.values()), *self.tally.families())
+
+    def _judge(self, families: dict[str, GaugeMetricFamily]) -> None:
+        """What of deployments is wrong: where it takes too long, these alone are left out."""
+        try:
+            with self.database.reading() as session:
+                session.execute(BOUNDED)
+                causes = open_causes(session, approved=self.blueprints)
+                unseen = count_ghosts(session)
+        except CatalogError as error:
+            log.warning("deployments_not_judged", code=error.code(), facts=error.facts)
+            del families["unregistered_deployments"], families["ghosts"]
+            return
+        for cause, number in causes.items():
+            families["unregistered_deployments"].add_metric((cause,), number)
+        families["ghosts"].add_metric((), unseen)
 
     def _read(self, session: Session, families: dict[str, GaugeMetricFamily]) -> None:
         session.execute(BOUNDED)

@@ -1,6 +1,6 @@
 """Figures for monitoring, in the form of Prometheus: this process's, and the catalog's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -33,8 +33,15 @@ def get_metrics(request: Request) -> Response:
 class Metrics:
     """What is counted, in a registry of its own: the global one belongs to the whole process."""
 
-    def __init__(self, database: Database, limits: Limits, *, release: str) -> None:
-        """Nothing was asked yet."""
+    def __init__(
+        self,
+        database: Database,
+        limits: Limits,
+        *,
+        release: str,
+        blueprints: Sequence[str] = (),
+    ) -> None:
+        """Nothing was asked yet; `blueprints` are the approved ones."""
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "model_catalog_http_request_duration_seconds",
@@ -44,7 +51,7 @@ class Metrics:
             registry=self.registry,
         )
         self.registry.register(ProcessFigures(database, limits, release=release))
-        self.registry.register(DatabaseFigures(database))
+        self.registry.register(DatabaseFigures(database, blueprints=blueprints))
         ProcessCollector(registry=self.registry)
 
 

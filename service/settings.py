@@ -19,6 +19,8 @@ from pydantic import (
     field_validator,
 )
 
+from outbound.addresses import Allowed
+
 PREFIX: Final = "MODEL_CATALOG_"
 SHORTEST_KEY: Final = 32
 EXAMPLES: Final = {"change-me", "changeme", "secret", "example"}
@@ -84,9 +86,14 @@ class Settings(BaseModel):
         20
     )
     hook_requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100_000)] = 200
+    exchanges_per_second: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=10_000)] = 5
+    exchanges_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100_000)] = 100
+    outbound_allow: str = ""
+    identity_ca_file: str | None = None
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     export_signing_key_file: str | None = None
+    approved_blueprints: str = ""
 
     @field_validator("database_url")
     @classmethod
@@ -122,6 +129,22 @@ class Settings(BaseModel):
             raise ValueError("may be plain http on loopback only: use https")
         return text
 
+    @field_validator("outbound_allow")
+    @classmethod
+    def _ranges(cls, ranges: str) -> str:
+        try:
+            Allowed(ranges)
+        except ValueError:
+            raise ValueError("must list addresses or networks, with commas between") from None
+        return ranges
+
+    @field_validator("identity_ca_file")
+    @classmethod
+    def _there(cls, path: str | None) -> str | None:
+        if path is not None and not Path(path).is_file():
+            raise ValueError("names no file")
+        return path
+
     @field_validator("allowed_hosts")
     @classmethod
     def _plain_names(cls, hosts: str) -> str:
@@ -135,6 +158,11 @@ class Settings(BaseModel):
         for proxy in _listed(proxies):
             _check_proxy(proxy)
         return proxies
+
+    @property
+    def blueprints(self) -> tuple[str, ...]:
+        """Approved blueprints, `name@version` or `name`; none: none is judged."""
+        return tuple(one.strip() for one in self.approved_blueprints.split(",") if one.strip())
 
     @property
     def hosts(self) -> frozenset[str]:

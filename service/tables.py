@@ -10,10 +10,12 @@ from service.access import tables as access
 from service.catalog import tables as catalog
 from service.catalog.typed import TYPED, reference_columns
 from service.db import Table
+from service.deployments import tables as deployments
 from service.history import history_table
 from service.hooks import tables as hooks
 from service.ingest import tables as ingest
 from service.ledger import tables as ledger
+from service.lineage import tables as lineage
 
 METADATA: Final = Table.metadata
 
@@ -56,3 +58,5 @@ HISTORY: Final = tuple(history_table(table, *FOUND_BY.get(table.name, ())) for t
 TOKENS: Final[sa.Table] = access.TokenRow.__table__
 TURNS: Final[sa.Table] = operation.TurnRow.__table__
 HINTS: Final[sa.Table] = hooks.HintRow.__table__
+DECISIONS: Final[sa.Table] = deployments.DeploymentDecisionRow.__table__
+LINEAGE: Final = lineage.INDEXES

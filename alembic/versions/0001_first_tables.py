@@ -110,10 +110,17 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "artifacts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column(
+            "model_uris", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
             "provenance_statements",
             postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
             nullable=True,
         ),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("offered", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -202,7 +209,14 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("traffic_percent", sa.Double(), nullable=True),
         sa.Column("deployed_by", sa.Text(), nullable=True),
+        sa.Column("blueprint", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("sought", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("matched", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -650,6 +664,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column(
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("job", sa.Text(), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -722,6 +737,16 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         op.f("ix_use_history_id_valid_from"), "use_history", ["id", "valid_from"], unique=False
     )
     op.create_table(
+        "used_assertion",
+        sa.Column("issuer", sa.Text(collation="C"), nullable=False),
+        sa.Column("digest", sa.Text(collation="C"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "digest", name=op.f("pk_used_assertion")),
+    )
+    op.create_index(
+        op.f("ix_used_assertion_expires_at"), "used_assertion", ["expires_at"], unique=False
+    )
+    op.create_table(
         "version_history",
         sa.Column("id", sa.Uuid(), nullable=True),
         sa.Column("model_id", sa.Uuid(), nullable=True),
@@ -771,6 +796,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("offered", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("sought", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("matched", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -1158,10 +1186,17 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "artifacts", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column(
+            "model_uris", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column(
             "provenance_statements",
             postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
             nullable=True,
         ),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("offered", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1172,6 +1207,10 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             ["repository_id"], ["repository.id"], name=op.f("fk_build_repository_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_build")),
+    )
+    op.create_index(op.f("ix_build_commit"), "build", ["commit"], unique=False)
+    op.create_index(
+        op.f("ix_build_offered"), "build", ["offered"], unique=False, postgresql_using="gin"
     )
     op.create_index(op.f("ix_build_repository_id"), "build", ["repository_id"], unique=False)
     op.create_table(
@@ -1310,6 +1349,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("full_opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("full_closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delta_closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("follows", postgresql.ARRAY(sa.String()), nullable=True),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_scope_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scope")),
         sa.UniqueConstraint("source_id", "name", name=op.f("uq_scope_source_id_name")),
@@ -1332,6 +1372,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("single_use", sa.Boolean(), nullable=False),
+        sa.Column(
+            "proved", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(kind = 'p') = (source_id IS NULL)", name=op.f("ck_token_source_bound")
@@ -1341,6 +1384,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             name=op.f("ck_token_account_bound"),
         ),
         sa.CheckConstraint("kind IN ('p', 'r', 's')", name=op.f("ck_token_kind_known")),
+        sa.CheckConstraint(
+            "(kind = 's') = (proved IS NOT NULL)", name=op.f("ck_token_proof_bound")
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_token_account_id")),
         sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_token_change_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_token_source_id")),
@@ -1379,6 +1425,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column(
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("job", sa.Text(), nullable=True),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1556,6 +1603,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
         sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("offered", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sought", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("matched", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1572,6 +1622,18 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_version")),
     )
+    op.create_index(
+        op.f("ix_version_offered"), "version", ["offered"], unique=False, postgresql_using="gin"
+    )
+    op.create_index(
+        op.f("ix_version_sought"), "version", ["sought"], unique=False, postgresql_using="gin"
+    )
+    for kind in ("training_run", "version"):
+        op.create_index(f"ix_{kind}_source_commit", kind, ["source_commit"], unique=False)
+    for kind in ("model", "version"):
+        op.create_index(
+            f"ix_{kind}_base_model", kind, [sa.literal_column("lower(base_model)")], unique=False
+        )
     op.create_index(op.f("ix_version_build_id"), "version", ["build_id"], unique=False)
     op.create_index(op.f("ix_version_model_id"), "version", ["model_id"], unique=False)
     op.create_index(op.f("ix_version_repository_id"), "version", ["repository_id"], unique=False)
@@ -1599,7 +1661,14 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("traffic_percent", sa.Double(), nullable=True),
         sa.Column("deployed_by", sa.Text(), nullable=True),
+        sa.Column("blueprint", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "warnings", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
+        ),
+        sa.Column("sought", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("matched", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -1614,6 +1683,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             ["version_id"], ["version.id"], name=op.f("fk_deployment_version_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deployment")),
+    )
+    op.create_index(
+        op.f("ix_deployment_sought"), "deployment", ["sought"], unique=False, postgresql_using="gin"
     )
     op.create_index(op.f("ix_deployment_build_id"), "deployment", ["build_id"], unique=False)
     op.create_index(
@@ -1835,16 +1907,23 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("event", sa.String(), nullable=False),
         sa.Column("scheme", sa.String(), nullable=True),
         sa.Column("value", sa.String(), nullable=True),
+        sa.Column("thing_kind", sa.String(), nullable=True),
+        sa.Column("thing_scheme", sa.String(), nullable=True),
+        sa.Column("thing_value", sa.String(), nullable=True),
         sa.Column("url", sa.String(), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("harvest_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
-            "about IN ('repository', 'build', 'deployment', 'release')",
+            "about IN ('repository', 'build', 'deployment', 'release', 'model')",
             name=op.f("ck_hint_about_known"),
         ),
         sa.CheckConstraint(
             "(scheme IS NULL) = (value IS NULL)", name=op.f("ck_hint_repository_whole")
+        ),
+        sa.CheckConstraint(
+            "num_nulls(thing_kind, thing_scheme, thing_value) IN (0, 3)",
+            name=op.f("ck_hint_thing_whole"),
         ),
         sa.ForeignKeyConstraint(
             ["delivery_id"],
@@ -1864,6 +1943,52 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         ["source_id", "about", "id"],
         unique=False,
         postgresql_where=sa.text("settled_at IS NULL"),
+    )
+    op.create_table(
+        "deployment_decision",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("running", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("version_id", sa.Uuid(), nullable=True),
+        sa.Column("grounds", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("change_id", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "decision IN ('register', 'link', 'accept')",
+            name=op.f("ck_deployment_decision_decision_known"),
+        ),
+        sa.CheckConstraint(
+            "(decision = 'accept') = (expires_at IS NOT NULL)",
+            name=op.f("ck_deployment_decision_acceptance_ends"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["change.id"], name=op.f("fk_deployment_decision_change_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["entry.id"], name=op.f("fk_deployment_decision_entry_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["entry.id"], name=op.f("fk_deployment_decision_version_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deployment_decision")),
+    )
+    op.create_index(
+        op.f("ix_deployment_decision_entry_id_id"),
+        "deployment_decision",
+        ["entry_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_deployment_decision_entry_id_decision_standing",
+        "deployment_decision",
+        ["entry_id", "decision"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     for name, *columns in PAST:
         index = op.f(f"ix_{name}_history_{'_'.join(columns)}")
@@ -1897,6 +2022,13 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
 
 def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_index(
+        "uq_deployment_decision_entry_id_decision_standing",
+        table_name="deployment_decision",
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_deployment_decision_entry_id_id"), table_name="deployment_decision")
+    op.drop_table("deployment_decision")
+    op.drop_index(
         "ix_hint_source_id_about_id_open",
         table_name="hint",
         postgresql_where=sa.text("settled_at IS NULL"),
@@ -1929,6 +2061,10 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_index(op.f("ix_version_training_run_id"), table_name="version")
     op.drop_index(op.f("ix_version_repository_id"), table_name="version")
     op.drop_index(op.f("ix_version_model_id"), table_name="version")
+    for kind in ("model", "version"):
+        op.drop_index(f"ix_{kind}_base_model", table_name=kind)
+    for kind in ("training_run", "version"):
+        op.drop_index(f"ix_{kind}_source_commit", table_name=kind)
     op.drop_index(op.f("ix_version_build_id"), table_name="version")
     op.drop_table("version")
     op.drop_index(
@@ -2000,6 +2136,8 @@ def downgrade() -> None:  # noqa: PLR0915  # the same list, backwards
     op.drop_table("account")
     op.drop_index(op.f("ix_version_history_id_valid_from"), table_name="version_history")
     op.drop_table("version_history")
+    op.drop_index(op.f("ix_used_assertion_expires_at"), table_name="used_assertion")
+    op.drop_table("used_assertion")
     op.drop_index(op.f("ix_use_history_id_valid_from"), table_name="use_history")
     op.drop_table("use_history")
     op.drop_index(op.f("ix_training_run_history_id_valid_from"), table_name="training_run_history")

@@ -36,6 +36,21 @@ def change(client: Any) -> None:
     client.set_registered_model_alias("churn", "champion", "3")
 
 
+def release(client: Any, commit: str) -> dict[str, str]:
+    """One more version of churn, trained at a commit; answers what a CI job passes on."""
+    import mlflow
+
+    mlflow.set_workspace(None)
+    churn = SAMPLES[0]
+    experiment = client.get_experiment_by_name(churn.name).experiment_id
+    number = churn.versions + 1
+    run = _log(churn, experiment, number=number, commit=commit)
+    client.set_registered_model_alias(churn.name, "champion", str(number))
+    version = client.get_model_version(churn.name, str(number))
+    logged = client.get_logged_model(version.source.rpartition("/")[2])
+    return {"version": str(number), "run": run, "location": logged.artifact_location}
+
+
 def _register(client: Any, sample: Sample) -> None:
     client.create_registered_model(sample.name, dict(sample.tags), sample.description or None)
     if sample.versions:
@@ -47,8 +62,8 @@ def _register(client: Any, sample: Sample) -> None:
         client.set_registered_model_alias(sample.name, "champion", str(sample.champion))
 
 
-def _log(sample: Sample, experiment: str, *, number: int) -> None:
-    """One training run that logs a model and registers it as a version."""
+def _log(sample: Sample, experiment: str, *, number: int, commit: str | None = None) -> str:
+    """One training run that logs a model and registers it as a version; answers its id."""
     import mlflow
     from mlflow.data.numpy_dataset import from_numpy
 
@@ -57,10 +72,11 @@ def _log(sample: Sample, experiment: str, *, number: int) -> None:
         "pip_requirements": ["mlflow"],  # else it takes half a minute to find out
     }  # fmt: skip
     named = f"{sample.name}-{number}"
-    with mlflow.start_run(experiment_id=experiment, run_name=named, tags=_origin(sample)):
+    tags = _origin(sample, commit)
+    with mlflow.start_run(experiment_id=experiment, run_name=named, tags=tags) as run:
         if sample.kind == "rule":
             mlflow.pyfunc.log_model(python_model=too_expensive, **options)
-            return
+            return str(run.info.run_id)
         trained = train(sample.kind, number)
         mlflow.log_params(trained.params)
         mlflow.log_metrics(trained.metrics)
@@ -73,16 +89,17 @@ def _log(sample: Sample, experiment: str, *, number: int) -> None:
         mlflow.sklearn.log_model(
             trained.model, signature=signature, skops_trusted_types=[TREE], **options
         )
+    return str(run.info.run_id)
 
 
-def _origin(sample: Sample) -> dict[str, str]:
+def _origin(sample: Sample, commit: str | None) -> dict[str, str]:
     """What MLflow notes by itself of a run that is started in a clone of a repository."""
     url, commits = json.loads(sys.argv[2])
     if not sample.repository:
         return {}
     return {
         "mlflow.source.git.repoURL": f"{url}/{sample.repository}.git",
-        "mlflow.source.git.commit": commits[sample.repository],
+        "mlflow.source.git.commit": commit or commits[sample.repository],
         "mlflow.source.git.branch": "main",
     }
 
@@ -104,9 +121,11 @@ def main() -> None:
 
     mlflow.set_tracking_uri(sys.argv[1])
     client = mlflow.MlflowClient(sys.argv[1], sys.argv[1])
+    steps: dict[str, Any] = {"fill": fill, "change": change, "release": release}
     for line in sys.stdin:
-        {"fill": fill, "change": change}[line.strip()](client)
-        print("done", flush=True)  # noqa: T201  # the demo waits for it
+        step, *told = line.split()
+        said = steps[step](client, *told)
+        print("done", json.dumps(said), flush=True)  # noqa: T201  # the demo waits for it
 
 
 if __name__ == "__main__":

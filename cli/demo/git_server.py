@@ -1,12 +1,15 @@
-"""The demo's git host: bare repositories over HTTP on loopback, for reading only."""
+"""The demo's git host: bare repositories over HTTP on loopback, and who its CI jobs are."""
 
+import json
 import os
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from cli.demo.identities import Issuer
 
 LARGEST_REQUEST = 1024 * 1024
 
@@ -15,10 +18,19 @@ class ReadOnly(BaseHTTPRequestHandler):
     """Hands what git asks for to `git http-backend`."""
 
     root: Path
+    issuer: Issuer
 
     def do_GET(self) -> None:  # the name that the server calls
-        """What there is to fetch."""
-        self._answer(b"")
+        """What there is to fetch; a job's identity, and the keys to check it."""
+        asked = urlsplit(self.path)
+        said = self.issuer.published(asked.path)
+        if asked.path == "/token":
+            job = dict(parse_qsl(asked.query))
+            said = {"value": self.issuer.token(job, audience=job["audience"])}
+        if said is None:
+            self._answer(b"")
+        else:
+            self._say(json.dumps(said).encode())
 
     def do_POST(self) -> None:  # likewise
         """A fetch; a push is refused by the repository's own configuration."""
@@ -27,6 +39,13 @@ class ReadOnly(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Git says itself what goes wrong."""
+
+    def _say(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def _answer(self, body: bytes) -> None:
         asked = urlsplit(self.path)
@@ -61,8 +80,9 @@ class ReadOnly(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve a folder of repositories on a port of this machine alone."""
-    ReadOnly.root = Path(sys.argv[1])
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), ReadOnly).serve_forever()
+    ReadOnly.root, port = Path(sys.argv[1]), int(sys.argv[2])
+    ReadOnly.issuer = Issuer(f"http://127.0.0.1:{port}")
+    ThreadingHTTPServer(("127.0.0.1", port), ReadOnly).serve_forever()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -151,14 +152,25 @@ def start(children: Children, home: Path) -> Repositories:
     return Repositories(url, commits)
 
 
+def commit(home: Path, path: str, *, files: Mapping[str, str], message: str) -> str:
+    """One commit more on the main branch, made now; answers it."""
+    now = f"Ada <ada@example.com> {int(time.time())} +0000"
+    return _write(home / "repositories" / f"{path}.git", files, who=now, message=message)
+
+
 def _make(folder: Path, files: Mapping[str, str]) -> str:
     """A bare repository of one commit, written as git reads it; answers the commit."""
     folder.mkdir(parents=True)
     _git(folder, "init", "--quiet", "--bare", "--initial-branch=main", ".")
     _git(folder, "config", "uploadpack.allowFilter", "true")
-    message = "The model and what belongs to it"
+    return _write(folder, files, who=AUTHOR, message="The model and what belongs to it")
+
+
+def _write(folder: Path, files: Mapping[str, str], *, who: str, message: str) -> str:
+    before = _git(folder, "for-each-ref", "--format=%(objectname)", "refs/heads/main").strip()
     stream = [
-        "commit refs/heads/main", f"committer {AUTHOR}", f"data {len(message)}", message,
+        "commit refs/heads/main", f"committer {who}", f"data {len(message)}", message,
+        *([f"from {before}"] if before else []),
         *(f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}"
           for path, text in files.items()),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Any, Final, NamedTuple, cast
 
 from cli.demo.children import Children, broken, free_port, our_environment
 from cli.demo.repositories import Repositories
@@ -41,13 +41,13 @@ class Company(NamedTuple):
     answers: IO[str]
     log: Path
 
-    def step(self, name: str) -> None:
-        """Let it take a step, and wait until it is done."""
+    def step(self, name: str, *told: str) -> Any:
+        """Let it take a step, wait until it is done, and hand on what it answers."""
         with suppress(BrokenPipeError):  # it has ended, and its log says why
-            print(name, file=self.orders, flush=True)
+            print(name, *told, file=self.orders, flush=True)
         for line in self.answers:
-            if line == "done\n":
-                return
+            if line.startswith("done "):
+                return json.loads(line.removeprefix("done "))
         raise broken(f"The sample company could not {name} MLflow.", self.log)
 
 

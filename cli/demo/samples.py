@@ -131,3 +131,17 @@ CHANGED: Final = (
     "A month later: coupon-uplift is deleted, fraud renamed to payment-fraud, delivery-time "
     "deleted and registered anew, and churn's champion is version 3."
 )
+COMMITTED: Final = (
+    "Now a release, and nobody fills in anything. The commit: Ada changes how retail/churn is "
+    "trained."
+)
+TRAINED: Final = "The training: a run at that commit, which MLflow registers as version 4."
+BUILT: Final = (
+    "The build: a CI job, which holds no token, proves by its signed identity who it is, and says "
+    "what it made and where it deployed that."
+)
+SERVED: Final = "The deployment: the cluster serves version 4."
+BYPASSED: Final = (
+    "Around all of it: somebody applies offer-ranker to the cluster by hand, with an artifact of a "
+    "sandbox and a label that says it is next-best-offer 1."
+)

@@ -9,7 +9,10 @@ from cli.output import print_rows, say
 
 COLUMNS: Final = ("model", "newest", "owner", "what stands out")
 MODELS: Final = "models"
-TABLES: Final = (MODELS, "versions", "training-runs", "datasets", "owners", "repositories")
+TABLES: Final = (
+    MODELS, "versions", "training-runs", "datasets", "owners", "repositories", "builds",
+    "deployments",
+)  # fmt: skip
 MOST_SHOWN: Final = 50  # the files have all of them
 FAVOURITE: Final = "retail/churn"  # has most to show; somebody's own server has others
 

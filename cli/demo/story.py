@@ -8,12 +8,38 @@ from typing import Final
 from cli.demo import repositories, sample_server
 from cli.demo.children import HOST, Children, our_environment, usable_port, wait_for
 from cli.demo.own_server import find_server
+from cli.demo.pipeline import (
+    REPOSITORY,
+    SOURCE,
+    Cluster,
+    Released,
+    identities,
+    run_job,
+    start_cluster,
+)
+from cli.demo.released import show_release
+from cli.demo.repositories import Repositories, commit
 from cli.demo.route import Catalog, prepare_database
-from cli.demo.samples import CHANGED, FILLED, NAMESPACES, SHELVED
+from cli.demo.sample_server import Company
+from cli.demo.samples import (
+    BUILT,
+    BYPASSED,
+    CHANGED,
+    COMMITTED,
+    FILLED,
+    NAMESPACES,
+    SERVED,
+    SHELVED,
+    TRAINED,
+)
 from cli.output import say
 
 SAMPLE: Final = "mlflow-demo"
 REPOSITORIES: Final = "git-demo"
+CLUSTER: Final = "cluster-demo"
+RETAIL: Final = {"default": "retail"}
+UNPROVED: Final = {"model-catalog/model": "retail.next-best-offer", "model-catalog/version": "1"}
+TRAINING: Final = "# Trains churn; MLflow notes the commit.\n"
 OWN: Final = "mlflow"
 LOOPBACK: Final = "127.0.0.1/32"
 
@@ -23,6 +49,7 @@ def sample(children: Children, *, home: Path, port: int) -> Catalog:
     say("Starting PostgreSQL, MLflow and the catalog: half a minute …")
     uri = sample_server.start(children, home)
     shelf = repositories.start(children, home)
+    cluster = start_cluster(children, home)
     with sample_server.company(uri, home, shelf=shelf) as company:
         catalog = _start_catalog(children, home=home, port=port)
         wait_for(f"{uri}/health", children, log=home / "mlflow.log")
@@ -40,7 +67,35 @@ def sample(children: Children, *, home: Path, port: int) -> Catalog:
         company.step("change")
         say(f"\n{CHANGED}")
         catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)
+        _release(catalog, company, home=home, shelf=shelf, cluster=cluster)
     return catalog
+
+
+def _release(
+    catalog: Catalog, company: Company, *, home: Path, shelf: Repositories, cluster: Cluster
+) -> None:
+    """A commit, a training run, a build, a deployment; and one that went around all of it."""
+    catalog.declare(SOURCE, {"identities": identities(shelf)}, kind="ci", spaces=RETAIL)
+    production = {"*-production": "production"}
+    settings = {"url": cluster.url, "pods": False, "environments": production}
+    catalog.declare(CLUSTER, settings, kind="kubernetes", spaces=RETAIL)
+    say("\nThe company's cluster serves nothing yet.")
+    catalog.harvest(CLUSTER, OUTBOUND_ALLOW=LOOPBACK)
+    say(f"\n{COMMITTED}")
+    made = commit(home, REPOSITORY, files={"train.py": TRAINING}, message="A wider search")
+    catalog.harvest(REPOSITORIES, OUTBOUND_ALLOW=LOOPBACK)
+    say(f"\n{TRAINED}")
+    released = Released(**company.step("release", made))
+    catalog.harvest(SAMPLE, OUTBOUND_ALLOW=LOOPBACK)
+    say(f"\n{BUILT}")
+    run_job(catalog, shelf, commit=made, released=released)
+    say(f"\n{SERVED}")
+    cluster.apply("churn", released.location)
+    catalog.harvest(CLUSTER, OUTBOUND_ALLOW=LOOPBACK)
+    say(f"\n{BYPASSED}")
+    cluster.apply("offer-ranker", "s3://sandbox/jo/offer-ranker", labels=UNPROVED)
+    catalog.harvest(CLUSTER, OUTBOUND_ALLOW=LOOPBACK)
+    show_release(catalog)
 
 
 def own(uri: str, children: Children, *, home: Path, port: int) -> Catalog:
@@ -63,7 +118,10 @@ def _start_catalog(children: Children, *, home: Path, port: int) -> Catalog:
         [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
         log=home / "catalog.log",
         environment=our_environment(
-            DATABASE_URL=database, SECRET_KEY=secrets.token_urlsafe(48), BASE_URL=url
+            DATABASE_URL=database,
+            SECRET_KEY=secrets.token_urlsafe(48),
+            BASE_URL=url,
+            OUTBOUND_ALLOW=LOOPBACK,
         ),
     )
     wait_for(f"{url}/readyz", children, log=home / "catalog.log")

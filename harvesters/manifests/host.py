@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from harvesters.manifests.pages import Author, Entry, File, Head, Repository, Unread
 from schemas.hooks import Hint
@@ -42,6 +43,15 @@ class Tree(Protocol):
 
     def authors(self, folder: str) -> Sequence[Author]:
         """Who committed to a folder within twelve months; nobody where the host cannot tell."""
+        ...
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A tree that knows when its commit was made, where no listing tells when it was pushed."""
+
+    def committed_at(self) -> datetime | None:
+        """By the committer's clock; None where that is no time."""
         ...
 
 

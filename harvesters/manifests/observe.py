@@ -139,6 +139,9 @@ class Teller:
             facts["head_commit"] = head.commit
             if head.branch is not None and "default_branch" not in facts:
                 facts["default_branch"] = head.branch
+        inferred: tuple[str, ...] = ()
+        if page.committed_at is not None and "pushed_at" not in facts:
+            facts["pushed_at"], inferred = page.committed_at, ("pushed_at",)
         if unread:
             faults = sorted(f"{one.path}: {one.message}"[:500] for one in unread)
             facts["warnings"] = [*facts.get("warnings", ()), *faults][:MOST_WARNINGS]
@@ -150,6 +153,7 @@ class Teller:
             observed_at=page.at,
             same_as=() if url == repository.identity else (url,),
             facts=RepositoryFacts.model_validate(facts),
+            inferred=inferred,
             evidence=Evidence(url=repository.url),
             marker=marker,
         )

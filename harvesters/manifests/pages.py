@@ -78,3 +78,4 @@ class RepositoryPage(NamedTuple):
     known: tuple["KnownSubject", ...] = ()  # what the catalog holds of it from the last time
     unchanged: bool = False
     failure: tuple[str, str] | None = None  # code and message
+    committed_at: datetime | None = None  # of the head, where no listing tells when it was pushed

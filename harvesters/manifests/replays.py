@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 from harvesters.base import Harvester
+from harvesters.ci.github import scopes as github_ci
+from harvesters.ci.gitlab import scopes as gitlab_ci
+from harvesters.ci.pages import CiPage
 from harvesters.codec import Codec, PageUnreadable, Shape
 from harvesters.errors import SourceRefused
 from harvesters.manifests.git.host import VERSION as GIT
@@ -28,6 +31,7 @@ from schemas.sources import SourceKind, SourceSettings
 
 CODEC: Final = Codec(
     RepositoryPage, Repository, Head, File, Unread, Author, TeamPage, Team, GroupPage, Person,
+    CiPage,
     choices=(Kind,),
     shapes=(
         Shape("Identifier", ("kind", "scheme", "value"), Identifier),
@@ -83,12 +87,22 @@ def harvester(source: SourceSettings, scope: str) -> Harvester[Any]:
     if (what, source.kind) == ("groups", SourceKind.GITLAB):
         site = Site.of(read_settings(source, GitLabSettings).url)
         return GroupSweep(None, site, group=name)
+    if (of_ci := _of_ci(source, scope)) is not None:
+        return of_ci
     if what != SCOPE:
         message = f"sources of kind {source.kind} have no scope {scope[:100]!r}"
         raise PageUnreadable(message)
     settings = read_settings(source, SETTINGS[source.kind])
     host = _host(source, settings)
     return RepositorySweep(host, source, scope=scope, settings=settings)
+
+
+def _of_ci(source: SourceSettings, scope: str) -> Harvester[Any] | None:
+    if source.kind == SourceKind.GITHUB:
+        return github_ci.replayed(read_settings(source, GitHubSettings), scope)
+    if source.kind == SourceKind.GITLAB:
+        return gitlab_ci.replayed(read_settings(source, GitLabSettings), scope)
+    return None
 
 
 def _host(source: SourceSettings, settings: RepositorySettings) -> Elsewhere:

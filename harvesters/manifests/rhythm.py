@@ -7,7 +7,7 @@ from typing import Final
 
 from harvesters.base import Told
 from schemas.harvest import Coverage, KnownSubject
-from schemas.hooks import Hint
+from schemas.hooks import About, Hint
 
 FORMAT: Final = 1
 USUAL: Final = 3_600  # seconds, of a source that says nothing else
@@ -38,6 +38,7 @@ class Unhurried:
 
     coverage: Coverage = Coverage.FULL
     settled: Sequence[int] = ()
+    follows: Sequence[About] = ()
     seconds: int = USUAL  # the source's interval
     clock: Callable[[], datetime]
     hinted = False

@@ -8,12 +8,13 @@ from pydantic import Field, ValidationError, field_validator
 
 from harvesters.errors import SourceRefused
 from harvesters.manifests.formats import FORMATS
+from schemas.identities import IDENTITIES
 from schemas.sources import SourceSettings
 from schemas.strict import Closed, Count, Line, Word
 
 Treatment = Literal["add", "create", "ignore"]
 Globs = tuple[Word, ...]
-Told = TypeVar("Told", bound="RepositorySettings")
+Told = TypeVar("Told", bound=Closed)
 
 
 class RepositorySettings(Closed):
@@ -70,7 +71,8 @@ def matches(path: str, globs: Globs) -> bool:
 def read_settings(source: SourceSettings, told: type[Told]) -> Told:
     """What a source is told. Raises `SourceRefused`."""
     try:
-        return told.model_validate(source.settings)
+        given = {name: value for name, value in source.settings.items() if name != IDENTITIES}
+        return told.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -7,7 +7,7 @@ from typing import Final
 
 from harvesters.base import Told
 from harvesters.errors import RecordUnreadable, shown
-from harvesters.manifests.host import Host, RepositoryUnreadable, Tree
+from harvesters.manifests.host import Dated, Host, RepositoryUnreadable, Tree
 from harvesters.manifests.markers import Marker, marker_of, origin_of, short, wanted_digest
 from harvesters.manifests.observe import Teller, known_manifests
 from harvesters.manifests.pages import File, Head, Repository, RepositoryPage
@@ -17,7 +17,7 @@ from harvesters.manifests.settings import RepositorySettings
 from harvesters.manifests.wanted import choose, is_manifest
 from schemas.digest import canonical_json
 from schemas.harvest import Coverage, KnownSubject
-from schemas.hooks import Hint
+from schemas.hooks import About, Hint
 from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation
 from schemas.sources import SourceSettings
@@ -49,6 +49,7 @@ class RepositorySweep:
         self.coverage = Coverage.FULL
         self.clock = clock
         self.settled: Sequence[int] = ()
+        self.follows: Sequence[About] = ("repository",)
         self.teller = Teller(source, settings, version=self.version, dialect=host.dialect)
         self._counts: Counter[str] = Counter()
         self._hints: list[Hint] = []
@@ -68,8 +69,9 @@ class RepositorySweep:
         return self._counts + self.teller.counts
 
     def hint(self, hints: Sequence[Hint]) -> None:
-        """Those about other places are theirs; one that names no repository is about all."""
-        self._hints = [one for one in hints if not names_one(one) or self.host.claims(one)]
+        """Those about others are theirs; one that names no repository is about all of them."""
+        about = [one for one in hints if one.about == "repository"]
+        self._hints = [one for one in about if not names_one(one) or self.host.claims(one)]
         self._elsewhere = bool(hints) and not self._hints
 
     def choose(self, full_cursor: str | None) -> None:
@@ -264,7 +266,8 @@ class RepositorySweep:
     def _opened(self, page: RepositoryPage, tree: Tree, *, before: Marker | None) -> RepositoryPage:
         """Its files, unless those that are read are what they were."""
         chosen = choose(tree.entries(), self.settings, dialect=self.host.dialect)
-        page = page._replace(wanted=wanted_digest(chosen.entries))
+        made = tree.committed_at() if isinstance(tree, Dated) else None
+        page = page._replace(wanted=wanted_digest(chosen.entries), committed_at=made)
         named = sorted(entry.path for entry in chosen.entries if is_manifest(entry.path))
         same = before is not None and before.wanted == page.wanted
         if same and not chosen.unread and named == known_manifests(page.known):

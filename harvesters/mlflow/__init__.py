@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import tempfile
 from collections.abc import Iterator, MutableMapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -15,7 +16,7 @@ from harvesters.mlflow.environment import check_plain_http, check_uri, prepare_e
 from harvesters.mlflow.experiments import ExperimentWalk
 from harvesters.mlflow.model_files import FILES_A_HARVEST, ModelFiles
 from harvesters.mlflow.names import Place
-from harvesters.mlflow.sweep import RegistrySweep
+from harvesters.mlflow.sweep import USUAL, RegistrySweep
 from harvesters.mlflow.training import TrainingSweep
 from harvesters.registry import Secret
 from outbound.addresses import VARIABLE
@@ -63,18 +64,19 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
         for workspace in _workspaces(settings, uri, secrets=secrets):
             place = Place(source.name, workspace, namespace_of(source, workspace), uri)
             registry = Registry(uri, workspace=workspace, secrets=secrets)
-            yield from scopes(registry, place, settings=settings)
+            within = timedelta(seconds=source.expected_interval)
+            yield from scopes(registry, place, settings=settings, within=within)
 
 
 def scopes(
-    registry: Registry, place: Place, *, settings: MlflowSettings
+    registry: Registry, place: Place, *, settings: MlflowSettings, within: timedelta = USUAL
 ) -> Iterator[Harvester[Any]]:
     """Harvesters of one workspace, in an order in which nothing is read twice.
 
     The registry lists the versions for all; all training runs come before those that versions
     refer to.
     """
-    yield RegistrySweep(registry, place, exclude=settings.exclude)
+    yield RegistrySweep(registry, place, exclude=settings.exclude, within=within)
     if settings.training_runs == "all":
         days = settings.training_run_days
         yield ExperimentWalk(registry, place, exclude=settings.exclude, days=days)

@@ -66,6 +66,16 @@ class Registry:
         order = ["creation_timestamp DESC", "name ASC", "version_number ASC"]
         return self._walk("search_model_versions", max_results=MODELS_A_PAGE, order_by=order)
 
+    def versions_named(self, model: str) -> Iterator[tuple[VersionRow, ...]]:
+        """All versions of one model; no quote may be in its name."""
+        where, order = f"name = '{model}'", ["version_number ASC"]
+        return self._walk(
+            "search_model_versions",
+            max_results=VERSIONS_A_PAGE,
+            filter_string=where,
+            order_by=order,
+        )
+
     def versions_of(self, run_ids: Sequence[str]) -> Iterator[tuple[VersionRow, ...]]:
         """Versions that refer to one of some training runs."""
         where = f"run_id IN ({quoted(run_ids)})"

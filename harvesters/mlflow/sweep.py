@@ -9,17 +9,21 @@ from harvesters.errors import RecordUnreadable, SourceRefused, shown
 from harvesters.mlflow.changes import MOST_IN_FULL, changed_since, changed_versions, changes_do
 from harvesters.mlflow.client import Registry
 from harvesters.mlflow.cursor import Changes, SweepCursor
+from harvesters.mlflow.hinted import FOLLOWS, ModelHints
 from harvesters.mlflow.inquiry import Inquiry
 from harvesters.mlflow.known import COLLISION, KnownModels
 from harvesters.mlflow.names import Place
 from harvesters.mlflow.observe import Told, marker_of_version, observe_model, observe_version
 from harvesters.mlflow.prompts import count_prompts
 from harvesters.mlflow.rows import KnownModel, ModelRow, VersionRow
+from harvesters.mlflow.uses import model_in
 from schemas.harvest import Coverage, KnownSubject
+from schemas.hooks import Hint
 from schemas.identifiers import Identifier, Kind
 from schemas.observation import Observation
 
 VERSION: Final = "mlflow-registry/2"
+USUAL: Final = timedelta(hours=1)  # the interval of a source that says nothing else
 TO_BE_MENDED: Final = {  # by whoever set the tag
     "ambiguous_use", "catalog_tag_unknown", "catalog_tag_unusable",
 }  # fmt: skip
@@ -38,10 +42,13 @@ class RegistryPage(NamedTuple):
 class RegistrySweep:
     """Everything in one workspace's registry, in full: no time of change sees an alias move.
 
-    In a large one most harvests read the models in full, and of the versions what changed.
+    In a large one most harvests read the models in full, and of the versions what changed. What
+    webhooks hint at is read alone, as long as everything was read within the source's interval.
     """
 
     coverage = Coverage.FULL
+    follows = FOLLOWS
+    settled: Sequence[int] = ()
     version = VERSION
 
     def __init__(
@@ -51,19 +58,27 @@ class RegistrySweep:
         *,
         exclude: Sequence[str] = (),
         most_in_full: int = MOST_IN_FULL,
+        within: timedelta = USUAL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Nothing is asked before the first page."""
         self.scope = f"registry/{place.workspace}"
         self.registry, self.place, self.exclude, self.clock = registry, place, exclude, clock
-        self.most_in_full = most_in_full
+        self.most_in_full, self.within = most_in_full, within
+        self.hinted, self.only_hinted = ModelHints(place), False
         self.last_full: str | None = None
         self._begin(None)
 
+    def hint(self, hints: Sequence[Hint]) -> None:
+        """What webhooks told of this workspace."""
+        self.hinted.take(hints)
+
     def choose(self, full_cursor: str | None) -> None:
-        """In full, unless there is much and a full sweep was not long ago."""
+        """In full, unless there is much or little is hinted at, and a full sweep not long ago."""
         last, self.last_full = SweepCursor.read(full_cursor), full_cursor
-        enough = changes_do(last, above=self.most_in_full, now=self.clock())
+        now = self.clock()
+        self.only_hinted = self.hinted.suffice(last, now=now, within=self.within)
+        enough = self.only_hinted or changes_do(last, above=self.most_in_full, now=now)
         self.coverage = Coverage.DELTA if enough else Coverage.FULL
 
     def pages(self, cursor: str | None) -> Iterator[RegistryPage]:
@@ -73,9 +88,13 @@ class RegistrySweep:
             raise SourceRefused(message)
         full = self.coverage is Coverage.FULL
         self._begin(cursor if full else self.last_full)
+        if self.only_hinted:
+            yield from self._hinted_pages()
+            return
         experiments = self.registry.probe()
         changes, count = Changes(), 0
         for models in self.registry.models():
+            self.hinted.see(models)
             changes.add(models)
             yield RegistryPage(models=self._wanted(models))
         if not self.known.models and not experiments:
@@ -84,13 +103,32 @@ class RegistrySweep:
             raise SourceRefused("the listing is empty, but a full sweep saw many models")
         self.known.leave_out_prompts(count_prompts(self.registry))
         for versions in self._versions():
+            self.hinted.see((), versions)
             changes.add(versions)
             count += len(versions)
             yield self._joined(versions)
         self._check(changes)
         ended = changes.cursor(self.began, versions=count) if full else None
+        yield self._last_page(ended)
+
+    def _hinted_pages(self) -> Iterator[RegistryPage]:
+        """Models that were hinted at, each with all its versions; nothing is said of the others."""
+        for name in self.hinted.models:
+            if not self.known.keeps(name):
+                continue
+            models = [self.known.asked[name]]
+            yield RegistryPage(models=models)
+            self.hinted.see(models)
+            for versions in self.registry.versions_named(name):
+                self.read.update((row.name, str(row.version)) for row in versions)
+                self.hinted.see((), versions)
+                yield self._joined(versions)
+        yield self._last_page(None)
+
+    def _last_page(self, cursor: str | None) -> RegistryPage:
+        self.settled = self.hinted.settled(self.known.models)
         left_out, colliding = +self.known.left_out, self.known.colliding
-        yield RegistryPage(left_out=left_out, colliding=colliding, cursor=ended)
+        return RegistryPage(left_out=left_out, colliding=colliding, cursor=cursor)
 
     def observe(self, page: RegistryPage) -> Iterator[Observation | RecordUnreadable]:
         """What the rows of a page say; what is left out of them is counted."""
@@ -165,6 +203,8 @@ class RegistrySweep:
             raise SourceRefused("source_went_back: what changed last is older than it was before")
 
     def _is_otherwise(self, known: KnownSubject) -> bool:
+        if self.only_hinted:
+            return self._is_missing(known)
         if known.subject.kind is Kind.USE:
             return known.subject not in self.uses
         names = self.place.names_in(known.subject)
@@ -177,6 +217,22 @@ class RegistrySweep:
         if not model.kept or len(names) == 1 or (written, names[1]) in self.read:
             return False
         return known.marker != marker_of_version(model, names[1])
+
+    def _is_missing(self, known: KnownSubject) -> bool:
+        """Of a model that was hinted at and is there: a use or a version that is not any more.
+
+        A model that is not there may have another name by now, which only a full sweep finds.
+        """
+        if known.subject.kind is Kind.USE:
+            told = model_in(known.marker)
+            names: tuple[str, ...] | None = (told[1],) if told else None
+        else:
+            names = self.place.names_in(known.subject)
+        if names is None or not isinstance(self.known.models.get(names[0]), KnownModel):
+            return False
+        if known.subject.kind is Kind.USE:
+            return known.subject not in self.uses
+        return len(names) > 1 and (names[0], names[1]) not in self.read
 
     def _inquire(self) -> Inquiry:
         """Later than the sweep: a renamed model is observed twice, and the second must win."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from schemas.identities import Proved
 from service.access.policy import Caller, Grant, Within, capabilities, held_by, narrowed, read_in
 from service.access.tables import AccountRow, RoleGrantRow, TokenRow
 from service.access.tokens import Presented, digest_of
@@ -127,6 +128,7 @@ def _without_account(found: Any) -> Caller:
         capabilities=capabilities(found.role, frozenset(found.scopes)),
         namespaces=_within(found.namespaces),
         source=found.source,
+        proved=None if found.proved is None else Proved.model_validate(found.proved),
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from schemas.identities import Proved
 from service.ledger.change import Actor
 
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     "entries:read": frozenset({"entries:read", "ledger:read"}),
     "exports:read": frozenset({"exports:read"}),
     "metrics:read": frozenset({"metrics:read"}),
-    "observations:write": frozenset({"observations:write", "sources:own"}),
+    "observations:write": frozenset({"observations:write", "observations:push", "sources:own"}),
     "decisions:write": frozenset(
         {"decisions:write", "models:enter", "facts:pin", "tokens:own", "tokens:make"}
     ),
@@ -37,6 +38,7 @@ GRANTED: Final[Mapping[str, frozenset[str]]] = {  # roles of accounts, and their
 ROLES: Final[Mapping[str, frozenset[str]]] = {  # the scopes that a role may hold
     **GRANTED,
     "source": frozenset({"observations:write"}),
+    "ci": frozenset({"observations:write"}),
     "bootstrap": frozenset({"tokens:bootstrap"}),
 }
 ALL_SCOPES: Final = frozenset[str]().union(*GRANTED.values())  # that an account may hold
@@ -46,6 +48,7 @@ READER: Final = "reader"  # what every other role of an account includes
 WITHHELD: Final[Mapping[str, frozenset[str]]] = {
     "reader": frozenset({"decisions:write", "models:enter"}),
     "admin": frozenset({"decisions:write"}),  # being admin approves nothing
+    "ci": frozenset({"observations:write", "sources:own"}),  # it pushes what its job proved
     "auditor": frozenset(
         {
             "sources:write", "quarantine:decide", "tokens:grant", "tokens:write", "accounts:write",
@@ -79,6 +82,7 @@ class Caller(NamedTuple):
     source: str | None = None
     account: UUID | None = None  # of a person's or machine's token; none of a source's
     held: Mapping[str, Within] | None = None  # where each capability holds; None: where it reads
+    proved: Proved | None = None  # of a CI job's token: all that it may speak about
 
     @property
     def actor(self) -> Actor:

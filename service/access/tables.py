@@ -95,7 +95,8 @@ class TokenRow(Table, table=True):
     """One token. The secret's SHA-256 stands here, the secret nowhere.
 
     A personal one belongs to an account and may do what that may, as far as role, scopes and
-    namespaces leave it; the first one of a fresh database belongs to nobody.
+    namespaces leave it; the first one of a fresh database belongs to nobody. A short one of a CI
+    job says what its identity token proved.
     """
 
     __tablename__ = "token"
@@ -106,6 +107,7 @@ class TokenRow(Table, table=True):
             "(kind = 'p' AND role IS DISTINCT FROM 'bootstrap') = (account_id IS NOT NULL)",
             name="account_bound",
         ),
+        sa.CheckConstraint("(kind = 's') = (proved IS NOT NULL)", name="proof_bound"),
     )
 
     public_id: str = Field(primary_key=True)
@@ -122,4 +124,16 @@ class TokenRow(Table, table=True):
     last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
     single_use: bool = False
+    proved: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     change_id: int = Field(sa_type=sa.BigInteger, foreign_key="change.id")
+
+
+class UsedAssertionRow(Table, table=True):
+    """An identity token that was exchanged, by its digest: it is good for that once."""
+
+    __tablename__ = "used_assertion"
+    __table_args__: Any = (sa.Index(None, "expires_at"),)
+
+    issuer: str = Field(sa_column=sa.Column(sa.Text(collation="C"), primary_key=True))
+    digest: str = Field(sa_column=sa.Column(sa.Text(collation="C"), primary_key=True))
+    expires_at: datetime = Field(sa_type=Timestamp)

@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from schemas.identities import Proved
 from service.access.accounts import Deed, Holder
 from service.access.grants import make_machine
 from service.access.lastadmin import administered
@@ -31,6 +32,7 @@ FORM: Final = re.compile(r"mcat([prs])_([0-9A-Za-z]{8})([0-9A-Za-z]{32})([0-9A-Z
 LONGEST: Final = {"p": timedelta(days=365), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 USUAL: Final = {"p": timedelta(days=30), "r": timedelta(days=90), "s": timedelta(minutes=15)}
 BOOTSTRAP: Final = timedelta(hours=1)
+PERSONAL: Final = {"actor"}
 
 token, source, account = (table.__table__ for table in (TokenRow, SourceRow, AccountRow))
 
@@ -112,12 +114,14 @@ def create_token(  # noqa: PLR0913  # what a token is
     namespaces: Iterable[str] | None = None,
     lasts: timedelta | None = None,
     single_use: bool = False,
+    proved: Proved | None = None,
     op: str = "grant",
     request: str | None = None,
 ) -> tuple[str, datetime]:
     """Store a token's digest and its ledger row; answers its text and when it ends.
 
-    A personal one without a holder gets a machine's account that holds just this role.
+    A personal one without a holder gets a machine's account that holds just this role. `proved` is
+    what a CI job's short one stands on; the ledger does not name the person who started the job.
     """
     ends = datetime.now(UTC) + _allowed(kind, lasts)
     text, parts = make_token(kind)
@@ -128,11 +132,14 @@ def create_token(  # noqa: PLR0913  # what a token is
     }  # fmt: skip
     holder = holder or _machine(session, kept, actor=actor, request=request)
     said = kept | {"source": source_name, "account": holder and holder.name}
+    if proved is not None:
+        said |= {"proved": proved.model_dump(mode="json", exclude=PERSONAL, exclude_none=True)}
     [change] = record_changes(session, [Change(op, "token", actor, new=said, request=request)])
     whose = {
         "account_id": holder and holder.id,
         "source_id": source_name and _source_id(session, source_name),
         "created_by": f"{actor.kind}:{actor.id}",
+        "proved": proved and proved.model_dump(mode="json"),
     }
     secret = {"secret_sha256": digest_of(parts.secret), "created_at": sa.func.now()}
     session.execute(sa.insert(token).values(kept | whose | secret | {"change_id": change}))
@@ -205,7 +212,7 @@ def list_tokens(session: Session, *, of: UUID | None = None) -> list[dict[str, A
     """Every token, or those of an account, newest first; never a secret."""
     columns = (
         "public_id", "kind", "role", "scopes", "namespaces", "created_by", "created_at",
-        "expires_at", "revoked_at",
+        "expires_at", "revoked_at", "proved",
     )  # fmt: skip
     used_on = sa.cast(token.c.last_used_at, sa.Date).label("last_used_on")
     names = (source.c.name.label("source"), account.c.name.label("account"))

@@ -31,6 +31,7 @@ def who_asks(session: Session, caller: Caller) -> Me:
         grants=() if of is None else grants_of(session, of),
         owners=() if of is None else owners_of(session, of),
         may=tuple(May(capability=one, namespaces=_listed(caller.within(one))) for one in may),
+        proved=caller.proved,
     )
 
 

@@ -16,6 +16,8 @@ from schemas.identifiers import Kind
 from service.catalog import compare, detail, rows
 from service.catalog.entries import WORDS, EntryNotFound
 from service.db import ReadSession
+from service.deployments.api import approved
+from service.deployments.beside import with_judgement
 from service.errors import problems
 from service.etag import answer_tagged
 from service.routing import CatalogRoute, Requester, policy
@@ -95,6 +97,8 @@ def add_detail(kind: Kind, plural: str) -> None:
         caller: Requester, entry: str, query: Asked, session: ReadSession, request: Request
     ) -> Response:
         found = detail.get_entry(session, kind, given=entry, caller=caller, asked=query)
+        if kind is Kind.DEPLOYMENT and query.as_of is None:
+            found = with_judgement(session, found, caller=caller, approved=approved(request))
         return answer_tagged(request, found)
 
     shown, _ = detail.DETAILS.get(kind, (EntryDetail, None))

@@ -21,7 +21,7 @@ def decision_repairs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
         for fact in sorted(old[name].keys() | new[name].keys()):
             if old[name].get(fact) != new[name].get(fact):
                 yield Repair(f"{name}/{fact}", old[name].get(fact), new[name].get(fact))
-    for name in ("statements", "conflicts", "number_key"):
+    for name in ("statements", "conflicts", "number_key", "matched", "offered", "sought"):
         if name in new and old[name] != new[name]:
             yield Repair(name, old[name], new[name])
 

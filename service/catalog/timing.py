@@ -26,6 +26,8 @@ EVENTS: Final[Mapping[Kind, str]] = {  # the fact that says when it happened
     Kind.MODEL: "created_at",
     Kind.VERSION: "created_at",
     Kind.TRAINING_RUN: "ended_at",
+    Kind.REPOSITORY: "pushed_at",
+    Kind.BUILD: "finished_at",
     Kind.DEPLOYMENT: "created_at",
 }
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)

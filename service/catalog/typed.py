@@ -39,6 +39,11 @@ REFERENCES: Final[Mapping[tuple[Kind, str], Kind]] = {
     (Kind.DEPLOYMENT, "build"): Kind.BUILD,
     (Kind.USE, "model"): Kind.MODEL,
 }
+MATCHING: Final[Mapping[Kind, tuple[str, ...]]] = {  # references that are also concluded
+    Kind.VERSION: ("build",),
+    Kind.DEPLOYMENT: ("version", "build"),
+}
+OFFERING: Final = frozenset({Kind.VERSION, Kind.BUILD})  # what others find by their keys
 BORROWING: Final = frozenset(  # kinds without a namespace of their own: seen through others'
     {Kind.DATASET, Kind.REPOSITORY, Kind.BUILD, Kind.TRAINING_RUN}
 )
@@ -89,7 +94,8 @@ def typed_table(kind: Kind) -> sa.Table:
     `statements` lists who said something; `provenance` holds for every stated field the indices of
     its statements, strongest first: no key means not stated, a key and NULL stated empty.
     `narrowed` holds the candidates of fields of which only a choice is known, `conflicts` the
-    names of disputed fields.
+    names of disputed fields. `offered` and `sought` are keys by which things that belong together
+    find each other, `matched` says how the references came about that were found so.
     """
     references = reference_columns(kind)
     columns: list[sa.Column[Any]] = [sa.Column("id", sa.ForeignKey("entry.id"), primary_key=True)]
@@ -109,6 +115,12 @@ def typed_table(kind: Kind) -> sa.Table:
         sa.Column("narrowed", JSONB, nullable=False),
         sa.Column("conflicts", JSONB, nullable=False),
         sa.Column("valid_from", Timestamp, nullable=False),
+        *(
+            sa.Index(None, name, postgresql_using="gin")
+            for name, kinds in (("offered", OFFERING), ("sought", MATCHING))
+            if kind in kinds
+        ),
+        *([sa.Index(None, "commit")] if kind is Kind.BUILD else []),
         sa.Index(
             f"ix_{kind}_id_contested", "id", postgresql_where=sa.text("conflicts <> '[]'::jsonb")
         ),
@@ -118,6 +130,11 @@ def typed_table(kind: Kind) -> sa.Table:
 def _keys(kind: Kind) -> Iterator[sa.Column[Any]]:
     if kind is Kind.VERSION:  # computed in Python, ordered bytewise
         yield sa.Column("number_key", sa.Text(collation="C"))
+    if kind in OFFERING:
+        yield sa.Column("offered", JSONB, nullable=False)
+    if kind in MATCHING:
+        yield sa.Column("sought", JSONB, nullable=False)
+        yield sa.Column("matched", JSONB, nullable=False)
 
 
 def _column_type(annotation: Any) -> sa.types.TypeEngine[Any]:

@@ -197,12 +197,12 @@ def label_of(
 ) -> sa.ColumnElement[Any]:
     """What an entry is called: the identifier under which it was first heard of.
 
-    A file of others that adds something to it names it last.
+    A file of others that adds something to it, or a part of what a build says, names it last.
     """
     return (
         sa.select(subject.c.value)
         .where(subject.c.entry_id == target)
-        .order_by(subject.c.scheme == "foreign", subject.c.id)
+        .order_by(subject.c.scheme.in_(("foreign", "part")), subject.c.id)
         .limit(1)
         .scalar_subquery()
     )

@@ -23,7 +23,10 @@ from service.ledger.change import Cause, Change, record_changes
 from service.recordset import among, recordset
 
 PARENT = ("namespace", "natural_key", "stub", "by_time", "gone_since")
-DECIDED = ("statements", "provenance", "narrowed", "conflicts")  # how, not what: no ledger row
+MATCHED = ("matched", "offered", "sought")
+DECIDED = (
+    "statements", "provenance", "narrowed", "conflicts", *MATCHED,
+)  # fmt: skip  # how, not what: no ledger row
 
 NAMING = ("namespace", "name")  # facts that a model is named by
 
@@ -40,6 +43,20 @@ class Outcome:
     conflicts: int = 0
     repair: bool = False
     changes: list[Change] = field(default_factory=list)
+    rewritten: set[UUID] = field(default_factory=set)
+    dropped: dict[Kind, set[str]] = field(default_factory=dict)  # keys offered before
+
+    def add(self, other: "Outcome") -> None:
+        """What was written afterwards because of it."""
+        self.created |= other.created
+        self.changed |= other.changed - self.created
+        self.retired |= other.retired
+        self.conflicts += other.conflicts
+        self.changes += other.changes
+
+    def rewrote(self, entry: UUID) -> bool:
+        """Does its row, or its name, differ from what stood there?"""
+        return entry in self.rewritten or self.touched(entry)
 
     def touched(self, entry: UUID) -> bool:
         """Was anything about this entry written?"""
@@ -93,6 +110,9 @@ def _write_typed(
         outcome.changes += changes
         if old is None or any(old[name] != _plain(value) for name, value in one.row.items()):
             differing.append(one)
+            gone = set((old or {}).get("offered", ())) - set(one.row.get("offered", ()))
+            outcome.dropped.setdefault(kind, set()).update(gone)
+    outcome.rewritten |= {one.standing.id for one in differing}
     if differing:
         _upsert(session, table, differing=differing)
 

@@ -39,7 +39,10 @@ NAMES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {  # what an item show
     "owners": ("owner", ()),
     "repositories": ("repository", ("role",)),
     "datasets": ("dataset", ("role", "digest")),
+    "outputs": ("dataset", ("role", "digest")),
     "members": ("", ()),
+    "versions": ("", ()),
+    "training_runs": ("", ()),
 }
 
 

@@ -16,6 +16,7 @@ from service.access.policy import Caller
 from service.catalog.keyset import Keyset
 from service.catalog.named import check_names
 from service.db import ReadSession
+from service.deployments.counts import by_source
 from service.errors import problems
 from service.exports.answer import about, answer_export, check_dialect
 from service.exports.api import NAMED, UNSAFE, Suffix
@@ -43,8 +44,9 @@ def export_coverage(
 ) -> StreamingResponse:
     """Every scope of every source, how fresh it is and what it leaves out, as a file."""
     check_names(session, query, caller=caller)
-    return answer_list(session, coverage(query, caller=caller), name="coverage", asked=query,
-                       caller=caller, form=read_form(form))  # fmt: skip
+    found = coverage(query, caller=caller, counted=by_source(caller))
+    return answer_list(session, found, name="coverage", asked=query, caller=caller,
+                       form=read_form(form))  # fmt: skip
 
 
 @router.get("/sources.{form}", response_class=StreamingResponse, responses=RESPONSES)

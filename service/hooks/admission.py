@@ -1,4 +1,7 @@
-"""How many deliveries are taken at once, and how many of one source: a flood ends here."""
+"""How many deliveries are taken at once, and how many of one source: a flood ends here.
+
+They have threads and connections of their own: a sender gives up soon, and some never try again.
+"""
 
 from asyncio import Semaphore
 from collections.abc import Iterator
@@ -7,10 +10,12 @@ from threading import Lock
 from time import monotonic
 from typing import ClassVar, Final
 
+from anyio import CapacityLimiter
+
 from service.errors import CatalogError
 from service.limits import Buckets
 
-LANES: Final = 3  # of twelve threads: reads go on answering
+LANES: Final = 3  # beside twelve threads: reads go on answering
 MOST_WAITING: Final = 100  # each holds its body in memory
 
 
@@ -35,6 +40,7 @@ class Admission:
         """Nothing has come yet."""
         self._buckets, self._lock = Buckets(rate, burst), Lock()
         self.lane, self._inside = Semaphore(LANES), 0  # waited for once the body is there
+        self.threads = CapacityLimiter(LANES)
 
     @contextmanager
     def room(self) -> Iterator[None]:

@@ -1,8 +1,10 @@
 """Routes of webhooks: taking deliveries, the hints they leave, and those that failed."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, Response
 from starlette.requests import Request
 
@@ -12,11 +14,12 @@ from schemas.deliveries import (
     DeliveryDecision,
     DeliveryQuery,
     DeliveryTaken,
+    Taken,
 )
 from schemas.hooks import Hints
 from schemas.strict import LARGEST_COUNT
 from service.access.policy import PUBLIC
-from service.db import ReadSession, Store, WriteSession
+from service.db import Database, ReadSession, WriteSession
 from service.errors import BadRequest, TooLarge, UnsupportedMedia, problems
 from service.hooks import deliveries, proofs
 from service.hooks.admission import Admission, TooManyDeliveries
@@ -25,7 +28,7 @@ from service.hooks.deliveries import DeliveryNotFound, DeliveryNotParked
 from service.hooks.receivers import PROOFS
 from service.ingest.sources import SourceNotFound
 from service.ingest.sources_api import check_own
-from service.routing import CatalogRequest, CatalogRoute, Requester, Trace, policy
+from service.routing import CatalogRequest, CatalogRoute, Requester, policy
 
 router = APIRouter(tags=["webhooks"], route_class=CatalogRoute)
 Number = Annotated[int, Path(ge=1, le=LARGEST_COUNT)]
@@ -38,27 +41,36 @@ SIGNED: dict[str, Any] = {
 }
 
 
-async def _arrived(request: Request) -> AsyncIterator[proofs.Delivery]:
+class Arrival(NamedTuple):
+    """A whole delivery, and who takes it: nothing of it waits for what other requests hold."""
+
+    given: proofs.Delivery
+    inbox: Database
+    admission: Admission
+    trace: str
+
+    async def taken(self, source: str) -> Taken:
+        """What became of it. Raises what `take_delivery` does."""
+        work = partial(take_delivery, self.inbox, self.given, name=source, admission=self.admission)
+        return await run_sync(work, limiter=self.admission.threads)
+
+
+async def _arrived(request: Request) -> AsyncIterator[Arrival]:
     """The whole delivery, once there is room for it; without any proof its body is not read."""
     headers = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
     if not any(proof.header in headers for proof in PROOFS):
         raise DeliveryNotProved
     if isinstance(request, CatalogRequest):
         request.max_body = request.app.state.settings.hook_body_bytes
-    admission = _admission(request)
+    state = request.app.state
+    admission: Admission = state.admission
     with admission.room():
-        body = await request.body()
+        given = proofs.Delivery(headers, await request.body())
         async with admission.lane:
-            yield proofs.Delivery(headers, body)
+            yield Arrival(given, state.inbox, admission, request.state.trace_id)
 
 
-def _admission(request: Request) -> Admission:
-    found: Admission = request.app.state.admission
-    return found
-
-
-Arrived = Annotated[proofs.Delivery, Depends(_arrived, scope="function")]
-Admitting = Annotated[Admission, Depends(_admission)]
+Arrived = Annotated[Arrival, Depends(_arrived, scope="function")]
 
 
 @router.post(
@@ -70,18 +82,11 @@ Admitting = Annotated[Admission, Depends(_admission)]
     openapi_extra=SIGNED,
 )  # fmt: skip
 @policy(PUBLIC, media=MEDIA)
-def receive_delivery(
-    source: str,
-    given: Arrived,
-    database: Store,
-    admission: Admitting,
-    trace: Trace,
-    response: Response,
-) -> DeliveryTaken:
+async def receive_delivery(source: str, arrived: Arrived, response: Response) -> DeliveryTaken:
     """Take a webhook's delivery: proved by its signature, stored, and only a hint afterwards."""
-    state = take_delivery(database, given, name=source, admission=admission)
+    state = await arrived.taken(source)
     response.status_code = 202 if state == "stored" else 200
-    return DeliveryTaken(state=state, trace_id=trace)
+    return DeliveryTaken(state=state, trace_id=arrived.trace)
 
 
 @router.get("/api/v1/sources/{source}/hints", responses=problems(SourceNotFound))

@@ -135,7 +135,8 @@ def store(session: Session, proved: Proved, *, given: Delivery, payload: Any) ->
     now = sa.func.clock_timestamp()
     values = {
         "source_id": sender.id, "event": event, "digest": digest, "received_at": now,
-        "delivery_id": id_of(given.headers, (signed,) if signed else sender.receiver.ids),
+        "delivery_id": id_of(given.headers, (signed,) if signed else sender.receiver.ids)
+        or kept_id(sender.receiver.own_id(payload)),
         "body": None if ping else masked(payload), "state": "done" if ping else "waiting",
         "next_try_at": now, "processed_at": now if ping else None,
     }  # fmt: skip
@@ -147,10 +148,14 @@ def store(session: Session, proved: Proved, *, given: Delivery, payload: Any) ->
 
 def id_of(headers: Headers, names: tuple[str, ...]) -> str | None:
     """What tells the delivery apart; what cannot be kept as it is, by its digest."""
-    found = next((headers[name] for name in names if headers.get(name)), None)
+    return kept_id(next((headers[name] for name in names if headers.get(name)), None))
+
+
+def kept_id(found: str | None) -> str | None:
+    """An id as it is kept."""
     if found is None or (PLAIN.fullmatch(found) and mask_secrets(found) == found):
         return found
-    return f"sha256:{hashlib.sha256(found.encode('latin-1')).hexdigest()}"
+    return f"sha256:{hashlib.sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def event_of(receiver: Receiver, headers: Headers, *, payload: Any) -> str:

@@ -12,11 +12,16 @@ from schemas.identifiers import Identifier, Kind
 from schemas.masking import mask_secrets
 from service.errors import Conflict, NotFound
 from service.hooks.tables import HintRow, HookDeliveryRow
+from service.ingest.hinting import is_open
 from service.ingest.sources import get_source
 from service.ingest.tables import SourceRow
 from service.ledger.change import Actor
 
 MOST: Final = 1_000
+HINTED: Final = (
+    "id", "about", "event", "scheme", "value", "thing_kind", "thing_scheme", "thing_value", "url",
+    "received_at",
+)  # fmt: skip
 delivery, hint, source = (t.__table__ for t in (HookDeliveryRow, HintRow, SourceRow))
 
 
@@ -47,14 +52,13 @@ def list_deliveries(
 
 
 def open_hints(session: Session, name: str) -> Hints:
-    """Repositories that may have changed and that nobody has looked at yet, the oldest first.
+    """What may have changed and nobody has looked at yet, the oldest first.
 
     Raises `SourceNotFound`.
     """
     query = (
-        sa.select(*hint.c["id", "event", "scheme", "value", "url", "received_at"])
-        .where(hint.c.source_id == get_source(session, name).id)
-        .where(hint.c.settled_at.is_(None), hint.c.about == "repository")
+        sa.select(*hint.c[HINTED])
+        .where(hint.c.source_id == get_source(session, name).id, is_open())
         .order_by(hint.c.id)
         .limit(MOST)
     )
@@ -115,6 +119,10 @@ def _hint(row: Any) -> Hint:
     known = None
     if row.scheme is not None:
         known = Identifier(kind=Kind.REPOSITORY, scheme=row.scheme, value=row.value)
+    thing = None
+    if row.thing_scheme is not None:
+        thing = Identifier(kind=row.thing_kind, scheme=row.thing_scheme, value=row.thing_value)
     return Hint(
-        id=row.id, event=row.event, repository=known, url=row.url, received_at=row.received_at
-    )
+        id=row.id, about=row.about, event=row.event, repository=known, thing=thing, url=row.url,
+        received_at=row.received_at,
+    )  # fmt: skip

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final
 
+from schemas.hooks import About
+from schemas.identifiers import Kind
 from service.hooks.told import (
     MOST,
-    About,
     PayloadUnreadable,
     Told,
     address,
@@ -17,6 +18,7 @@ from service.hooks.told import (
     member,
     numbered,
     text,
+    thing,
     with_action,
 )
 
@@ -47,7 +49,9 @@ def hints_of(event: str, payload: Any, *, host: str) -> Sequence[Told]:
         return _installed(named, payload, host=host)
     url = address(text(payload, "repository", "html_url"))
     number = member(payload, "repository", "id")
-    return (Told(about, named, numbered(SCHEME, number, host=host_of(url) or host), url),)
+    known = numbered(SCHEME, number, host=host_of(url) or host)
+    run = member(payload, event, "id") if about == "build" else None
+    return (Told(about, named, known, url, thing(Kind.BUILD, SCHEME, run, within=known.value)),)
 
 
 def _installed(event: str, payload: Any, *, host: str) -> Sequence[Told]:

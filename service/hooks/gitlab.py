@@ -7,7 +7,9 @@ https://docs.gitlab.com/administration/system_hooks/
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from service.hooks.told import About, Told, address, host_of, member, numbered, text
+from schemas.hooks import About
+from schemas.identifiers import Kind
+from service.hooks.told import Told, address, host_of, member, numbered, text, thing
 
 SCHEME: Final = "gitlab"
 ABOUT: Final[Mapping[str, About]] = {
@@ -24,6 +26,10 @@ ABOUT: Final[Mapping[str, About]] = {
     "pipeline": "build",
     "deployment": "deployment",
     "release": "release",
+}
+PIPELINES: Final[Mapping[str, tuple[str, ...]]] = {  # where an event says which
+    "build": ("pipeline_id",),
+    "pipeline": ("object_attributes", "id"),
 }
 WITHOUT_PROJECT: Final = {"group_rename"}  # every project below has another address
 
@@ -46,7 +52,10 @@ def hints_of(event: str, payload: Any, *, host: str) -> Sequence[Told]:
     url = _address(payload, host)
     number = member(payload, "project_id")
     number = member(payload, "project", "id") if number is None else number
-    return (Told(about, event, numbered(SCHEME, number, host=host_of(url) or host), url),)
+    known = numbered(SCHEME, number, host=host_of(url) or host)
+    pipeline = member(payload, *PIPELINES[event]) if event in PIPELINES else None
+    build = thing(Kind.BUILD, SCHEME, pipeline, within=known.value)
+    return (Told(about, event, known, url, build),)
 
 
 def _address(payload: Any, host: str) -> str | None:

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from service.hooks.tables import HintRow, HookDeliveryRow
+from service.ingest.hinting import SETTLED
 
 BODIES: Final = timedelta(days=7)
 DELIVERIES: Final = timedelta(days=30)  # so long a repeated one is known
-SETTLED: Final = timedelta(days=7)
 OPEN: Final = timedelta(days=30)  # full harvests have looked at everything since
 EXPIRED: Final = "nobody could read it for 7 days, and its body is kept no longer"
 

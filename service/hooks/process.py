@@ -1,6 +1,7 @@
 """Turns stored deliveries into hints: claimed, tried five times, then parked with a reason."""
 
 import json
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -10,19 +11,22 @@ from sqlmodel import Session
 
 from service.db import Database
 from service.errors import Unavailable
-from service.hooks.receivers import RECEIVERS, host_of_source
+from service.hooks.receivers import RECEIVERS
 from service.hooks.tables import HintRow, HookDeliveryRow
 from service.hooks.told import PayloadUnreadable, Told
-from service.ingest.tables import SourceRow
+from service.ingest.tables import ScopeRow, SourceRow
 
 TRIES: Final = 5
 FIRST_WAIT: Final = 30  # seconds; doubled by each further try
 AT_ONCE: Final = 50
+NOT_READ: Final = timedelta(days=1)
 LONGEST_REASON: Final = 500
 DIED: Final = "whoever read it did not come to an end, five times"
 
 log = structlog.get_logger()
-delivery, hint, source = (t.__table__ for t in (HookDeliveryRow, HintRow, SourceRow))
+delivery, hint, source, scope = (
+    t.__table__ for t in (HookDeliveryRow, HintRow, SourceRow, ScopeRow)
+)
 
 
 class Claim(NamedTuple):
@@ -87,8 +91,8 @@ def finish(session: Session, claimed: Claim) -> int:
     Whoever comes late, because another has claimed it meanwhile, changes nothing.
     """
     found = session.execute(
-        sa.select(*delivery.c["event", "body", "received_at", "source_id"], source.c.kind,
-                  source.c.settings)
+        sa.select(*delivery.c["event", "body", "received_at", "source_id"],
+                  *source.c["name", "kind", "settings"])
         .join(source, source.c.id == delivery.c.source_id)
         .where(delivery.c.id == claimed.id, delivery.c.tries == claimed.tries)
         .where(delivery.c.state == "waiting")
@@ -98,7 +102,9 @@ def finish(session: Session, claimed: Claim) -> int:
         return 0
     told = _hints(found)
     if told:
-        session.execute(sa.insert(hint), [_row(one, found, claimed.id) for one in told])
+        followed = followed_by(session, found.source_id)
+        rows = [_row(one, found, claimed.id) for one in told]
+        session.execute(sa.insert(hint).values([row | _settled(row, followed) for row in rows]))
     session.execute(
         sa.update(delivery)
         .where(delivery.c.id == claimed.id)
@@ -108,6 +114,23 @@ def finish(session: Session, claimed: Claim) -> int:
         )
     )  # fmt: skip
     return len(told)
+
+
+def followed_by(session: Session, source_id: int) -> frozenset[str] | None:
+    """What harvests of the source follow hints about; None while that is not known.
+
+    A scope that was not read for long, though others were, is read no more.
+    """
+    closed = sa.func.greatest(scope.c.full_closed_at, scope.c.delta_closed_at)
+    own = scope.c.source_id == source_id
+    last = sa.select(sa.func.max(closed)).where(own).scalar_subquery()
+    lasting = sa.func.make_interval(0, 0, 0, 0, 0, 0, 2 * source.c.expected_interval_seconds)
+    read = sa.or_(closed.is_(None), closed > last - sa.func.greatest(lasting, NOT_READ))
+    query = sa.select(scope.c.follows).join(source, source.c.id == scope.c.source_id)
+    follows = session.scalars(query.where(own, read)).all()
+    if not follows or None in follows:
+        return None
+    return frozenset(about for one in follows for about in one)
 
 
 def fail(session: Session, claimed: Claim, *, reason: str) -> None:
@@ -144,16 +167,23 @@ def _hints(found: Any) -> list[Told]:
     if receiver is None:
         message = f"a source of kind {found.kind} takes no webhooks"
         raise PayloadUnreadable(message)
-    host = host_of_source(found.kind, found.settings)
-    return list(dict.fromkeys(receiver.hints(found.event, json.loads(found.body), host=host)))
+    there = receiver.place(found.name, found.settings)
+    return list(dict.fromkeys(receiver.hints(found.event, json.loads(found.body), host=there)))
+
+
+def _settled(row: dict[str, Any], followed: frozenset[str] | None) -> dict[str, Any]:
+    """What no harvest of the source would follow waits for none: it is nobody's."""
+    kept = followed is None or row["about"] in followed
+    return {"settled_at": None if kept else sa.func.clock_timestamp()}
 
 
 def _row(told: Told, found: Any, delivery_id: int) -> dict[str, Any]:  # noqa: PLR0917
-    known = told.repository
+    known, thing = told.repository, told.thing
     return {
         "source_id": found.source_id, "delivery_id": delivery_id, "about": told.about,
         "event": told.event, "scheme": known and known.scheme, "value": known and known.value,
-        "url": told.url, "received_at": found.received_at,
+        "thing_kind": thing and thing.kind, "thing_scheme": thing and thing.scheme,
+        "thing_value": thing and thing.value, "url": told.url, "received_at": found.received_at,
     }  # fmt: skip
 
 

@@ -68,9 +68,12 @@ class HintRow(Table, table=True):
         sa.Index(None, "received_at"),
         sa.Index(None, "delivery_id"),
         sa.CheckConstraint(
-            "about IN ('repository', 'build', 'deployment', 'release')", name="about_known"
+            "about IN ('repository', 'build', 'deployment', 'release', 'model')", name="about_known"
         ),
         sa.CheckConstraint("(scheme IS NULL) = (value IS NULL)", name="repository_whole"),
+        sa.CheckConstraint(
+            "num_nulls(thing_kind, thing_scheme, thing_value) IN (0, 3)", name="thing_whole"
+        ),
     )
 
     id: int | None = _identity()
@@ -85,6 +88,9 @@ class HintRow(Table, table=True):
     event: str
     scheme: str | None = None  # with `value`: the repository's identifier
     value: str | None = None
+    thing_kind: str | None = None  # with the two below: the build, model or version itself
+    thing_scheme: str | None = None
+    thing_value: str | None = None
     url: str | None = None
     received_at: datetime = Field(sa_type=Timestamp)
     settled_at: datetime | None = Field(default=None, sa_type=Timestamp)

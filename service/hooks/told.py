@@ -1,14 +1,14 @@
 """What a payload tells: hints, and nothing of what the thing is like now."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from schemas.identifiers import Identifier, Kind
+from schemas.hooks import About
+from schemas.identifiers import Identifier, Kind, encode_segment
 
-About = Literal["repository", "build", "deployment", "release"]
 MOST: Final = 100  # hints of one delivery; who changes more is read in full before long
 LONGEST_URL: Final = 1_000
 LONGEST_WORD: Final = 60
@@ -19,12 +19,13 @@ class PayloadUnreadable(Exception):
 
 
 class Told(NamedTuple):
-    """One hint. Without repository and URL the listing itself may have changed."""
+    """One hint. Without repository, URL and thing the listing itself may have changed."""
 
     about: About
     event: str
     repository: Identifier | None = None
     url: str | None = None
+    thing: Identifier | None = None  # the build, model or version itself
 
 
 def member(document: Any, *path: str) -> Any:
@@ -68,6 +69,18 @@ def numbered(scheme: str, number: Any, *, host: str) -> Identifier:
         return Identifier(kind=Kind.REPOSITORY, scheme=scheme, value=f"{host}/{number}")
     except ValidationError:
         raise PayloadUnreadable("names a repository by what is no number of its host") from None
+
+
+def thing(kind: Kind, scheme: str, *segments: Any, within: str) -> Identifier | None:
+    """A build, model or version by its name there; None where it was not told, or is no name."""
+    whole = [str(one) if isinstance(one, int) else one for one in segments]
+    if not all(isinstance(one, str) and one for one in whole) or True in segments:
+        return None
+    value = "/".join((within, *(encode_segment(one) for one in whole)))
+    try:
+        return Identifier(kind=kind, scheme=scheme, value=value)
+    except ValidationError:
+        return None
 
 
 def with_action(event: str, action: Any) -> str:

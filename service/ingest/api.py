@@ -26,7 +26,7 @@ from service.db import Database, Store
 from service.errors import CatalogError, ForeignSource, Invalid, TooLarge, problems
 from service.ingest import close, harvests, sightings
 from service.ingest.dryrun import record_harvested
-from service.ingest.ingest import push_batch
+from service.ingest.proved import BindingGone, ProofDiffers, push_proved
 from service.ingest.retry import retry_displaced, retry_of_scope
 from service.ingest.sources import SourceFacts, get_source
 from service.invalid import field_problems, invalid
@@ -142,14 +142,17 @@ def close_harvest(
     return report
 
 
-@router.post("/sources/{source}/observations")
-@policy("observations:write", max_body=BATCH_BYTES)
+@router.post("/sources/{source}/observations", responses=problems(BindingGone, ProofDiffers))
+@policy("observations:push", max_body=BATCH_BYTES)
 def push_observations(
     caller: Requester, source: str, body: BatchBody, store: Store, trace: Trace
 ) -> Receipt:
-    """Record one batch without a harvest: what a deploy script posts with curl."""
+    """Record one batch without a harvest: what a deploy script posts with curl.
+
+    A CI job's token speaks only about what was proved of the job.
+    """
     documents, cause = read_documents(body), cause_of(caller, trace)
-    push = partial(push_batch, documents=documents, cause=cause)
+    push = partial(push_proved, documents=documents, cause=cause, proved=caller.proved)
     return for_source(store, caller, push, named=source)
 
 

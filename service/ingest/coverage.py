@@ -17,6 +17,7 @@ from service.ingest.tables import QuarantineRow, ScopeRow, SourceRow
 
 quarantine, scope, source = (table.__table__ for table in (QuarantineRow, ScopeRow, SourceRow))
 REPORTED: Final = ("seen", "unseen", "held_back", "refused", "ahead")
+COUNTED: Final = ("unregistered_deployments", "ghosts", "not_observable")  # of what it says
 BY_NAME: Final = (
     Key(source.c.name.collate("C")), Key(sa.func.coalesce(scope.c.name, "").collate("C")),
 )  # fmt: skip
@@ -35,9 +36,14 @@ def visible_sources(caller: Caller) -> sa.ColumnElement[bool]:
     return namespace_of_scope().in_(sorted(caller.namespaces))
 
 
-def coverage(asked: CoverageFilters, *, caller: Caller) -> Keyset:
-    """Every scope that the caller may know of, and sources that have none yet."""
-    query = select_coverage(caller)
+def coverage(asked: CoverageFilters, *, caller: Caller, counted: sa.Subquery) -> Keyset:
+    """Every scope that the caller may know of, and sources that have none yet.
+
+    `counted` holds by `source` how much of what it says is not accounted for (`COUNTED`).
+    """
+    numbers = (sa.func.coalesce(counted.c[name], 0).label(name) for name in COUNTED)
+    query = select_coverage(caller).outerjoin(counted, counted.c.source == source.c.name)
+    query = query.add_columns(*numbers)
     if asked.source is not None:
         query = query.where(source.c.name.in_(asked.source))
     if asked.state is not None:
@@ -79,7 +85,7 @@ def select_coverage(caller: Caller) -> sa.Select[Any]:
 
 
 def coverage_row(row: sa.RowMapping) -> CoverageRow:
-    """A scope as readers see it."""
+    """A scope as readers see it; what `COUNTED` names only where it was counted."""
     report = row["report"] or {}
     counts = {name: report.get(name, 0) for name in REPORTED}
     said = {
@@ -87,8 +93,10 @@ def coverage_row(row: sa.RowMapping) -> CoverageRow:
         "skipped": row["skipped"] or {},
         "error": report.get("error") if row["last_outcome"] == Outcome.FAILED else None,
     }
-    beside = CoverageRow.model_fields.keys() - counts.keys() - said.keys()
-    return CoverageRow.model_validate({name: row[name] for name in beside} | counts | said)
+    numbers = {name: row.get(name) for name in COUNTED}
+    more = counts | said | numbers
+    beside = CoverageRow.model_fields.keys() - more.keys()
+    return CoverageRow.model_validate({name: row[name] for name in beside} | more)
 
 
 def _last() -> sa.ColumnElement[Any]:

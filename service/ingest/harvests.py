@@ -90,6 +90,8 @@ def open_harvest(
         raise HarvestRunning(
             detail=f"Harvest {running.id} holds the lease until {until}.", until=until
         )
+    if not dry_run:
+        _note_follows(session, scope_id, asked=asked)
     session.execute(
         sa.insert(harvest).values(
             id=asked.harvest,
@@ -183,6 +185,13 @@ def _scope(session: Session, source: SourceFacts, *, name: str) -> int:
         .with_for_update(key_share=True)
     ).scalar_one()
     return found
+
+
+def _note_follows(session: Session, scope_id: int, *, asked: OpenHarvest) -> None:
+    """Which hints are left open for whoever reads the scope."""
+    follows = None if asked.follows is None else sorted(set(asked.follows))
+    other = scope.c.follows.is_distinct_from(sa.cast(follows, scope.c.follows.type))
+    session.execute(sa.update(scope).where(scope.c.id == scope_id, other).values(follows=follows))
 
 
 def _expire(session: Session, scope_id: int) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from schemas.hooks import WebhookState
 from service.hooks.tables import HintRow, HookDeliveryRow
+from service.ingest.hinting import SETTLED, is_open
 from service.recordset import among
 
 hint, delivery = HintRow.__table__, HookDeliveryRow.__table__
@@ -34,20 +35,23 @@ def webhook_states(session: Session, sources: Sequence[int]) -> dict[int, Webhoo
         sa.func.count().filter(waiting),
         sa.func.count().filter(parked),
     ).group_by(delivery.c.source_id)
-    unsettled = (
-        sa.select(hint.c.source_id, sa.func.count())
-        .where(hint.c.settled_at.is_(None), hint.c.about == "repository")
-        .group_by(hint.c.source_id)
-    )
+    nobody = sa.and_(hint.c.harvest_id.is_(None), ~is_open())
+    lately = hint.c.received_at > sa.func.now() - SETTLED
+    unsettled = sa.select(
+        hint.c.source_id,
+        sa.func.count().filter(is_open()),
+        sa.func.count().filter(nobody, lately),
+    ).group_by(hint.c.source_id)
     came = _by_source(session, sources, query=standing)
     hinted = _by_source(session, sources, query=unsettled)
     found = {}
-    for source in sources:
-        last, waits, failed = came.get(source, (None, 0, 0))
-        (number,) = hinted.get(source, (0,))
-        found[source] = WebhookState(
-            last_delivery_at=last, waiting=waits, parked=failed, open_hints=number
-        )
+    for one in sources:
+        last, waits, failed = came.get(one, (None, 0, 0))
+        waiting_for, nobodys = hinted.get(one, (0, 0))
+        found[one] = WebhookState(
+            last_delivery_at=last, waiting=waits, parked=failed, open_hints=waiting_for,
+            unfollowed=nobodys,
+        )  # fmt: skip
     return found
 
 

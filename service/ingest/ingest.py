@@ -1,6 +1,6 @@
 """Records one batch: the route of an observation through identity, storage and the fold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -49,7 +49,7 @@ class Recorded:
     subjects: dict[UUID, Identifier] = field(default_factory=dict)  # by which entries are named
 
 
-def record_batch(
+def record_batch(  # noqa: PLR0913  # what a batch is
     session: Session,
     documents: Sequence[Any],
     *,
@@ -57,12 +57,13 @@ def record_batch(
     cause: Cause,
     opened: OpenedHarvest | None = None,
     again: bool = False,
+    once: Collection[int] = (),
 ) -> Recorded:
     """Record every readable observation of a batch; refuse the others one by one.
 
     Costs a constant number of statements, whatever the size. Never commits: what the receipt
     counts is stored once the caller's transaction is. `again`: these stand in quarantine, and
-    whoever tries them again sees to that.
+    whoever tries them again sees to that. `once`: those that nobody may try again, by index.
     """
     items, refusals = read_batch(documents, source)
     sources = list_sources(session)
@@ -82,12 +83,13 @@ def record_batch(
         _mark_refused(session, opened, refusals=refusals)
     if not again:
         quarantine.settle(session, source, items=said)
-        quarantine.keep(session, source, refusals=refusals, documents=documents, opened=opened)
+        quarantine.keep(
+            session, source, refusals=refusals, documents=documents, opened=opened, once=once
+        )
     touched |= referring(session, identity.left(placement))
     outcome = project(session, touched, sources=sources, cause=cause)
     stored = sum(subjects.get(i.subject) in moved or i.observation.gone for i in items)
-    refused = tuple(sorted(refusals, key=lambda refusal: refusal.index))
-    receipt = Receipt(recorded=stored, unchanged=len(items) - stored, refused=refused, ahead=ahead)
+    receipt = _receipt(items, refusals, stored=stored, ahead=ahead)
     named = {e: item.subject for item in items if (e := placement.entry(item.subject))}
     recorded = Recorded(receipt, outcome, named)
     if opened is not None:
@@ -95,14 +97,26 @@ def record_batch(
     return recorded
 
 
+def _receipt(
+    items: Sequence[Item], refusals: Iterable[Refusal], *, stored: int, ahead: int
+) -> Receipt:
+    refused = tuple(sorted(refusals, key=lambda refusal: refusal.index))
+    return Receipt(recorded=stored, unchanged=len(items) - stored, refused=refused, ahead=ahead)
+
+
 def push_batch(
-    session: Session, source: SourceFacts, *, documents: Sequence[Any], cause: Cause
+    session: Session,
+    source: SourceFacts,
+    *,
+    documents: Sequence[Any],
+    cause: Cause,
+    once: Collection[int] = (),
 ) -> Receipt:
     """Record a batch that belongs to no harvest. Raises `SourceDisabled`, `PushImplausible`."""
     if not source.enabled:
         raise SourceDisabled(source=source.name)
     _check_plausible(session, source, documents=documents)
-    return record_batch(session, documents, source=source, cause=cause).receipt
+    return record_batch(session, documents, source=source, cause=cause, once=once).receipt
 
 
 def _check_plausible(session: Session, source: SourceFacts, *, documents: Sequence[Any]) -> None:

@@ -21,6 +21,7 @@ from service.catalog.named import check_names
 from service.catalog.namespaces import namespaces
 from service.catalog.pages import Paged
 from service.db import ReadSession
+from service.deployments.counts import by_source
 from service.errors import problems
 from service.ingest import listing
 from service.ingest.coverage import coverage
@@ -64,7 +65,7 @@ def list_coverage(
 ) -> Page[CoverageRow]:
     """What the catalog can see: every scope of a source, how fresh it is, what it leaves out."""
     check_names(session, query, caller=caller)
-    found = coverage(query, caller=caller)
+    found = coverage(query, caller=caller, counted=by_source(caller))
     return read_keyset(session, found, asked=query, caller=caller, pages=pages)
 
 

@@ -1,8 +1,8 @@
 """Turns folded entries into the rows they should be, and writes those that differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from service.ingest import names
 from service.ingest.fold import Reconciled, fold_entries, statements_of
 from service.ingest.follow import contested, referring
 from service.ingest.linked import grants, links_to
+from service.ingest.matching import Matches, find_matches, seeking
 from service.ingest.names import PARENT, Parent
 from service.ingest.sources import SourceFacts
 from service.ingest.targets import Targets, find_targets
@@ -32,6 +33,15 @@ from service.recordset import among
 entry = Entry.__table__
 Wanted = dict[UUID, Desired]
 STEP: Final = 2_000  # entries that one statement folds
+ROUNDS: Final = 4  # builds, versions, deployments: nobody seeks what a deployment offers
+
+
+class Read(NamedTuple):
+    """An entry as it was folded, with what its values name and what belongs to it."""
+
+    reconciled: Reconciled
+    targets: Targets
+    matches: Matches
 
 
 def project(
@@ -44,9 +54,27 @@ def project(
 ) -> write.Outcome:
     """Fold the entries and write what differs from the catalog, with its ledger rows.
 
-    Who takes name or namespace from an entry whose own change is folded too. A repair has a ledger
-    row for every difference, also in how a field was decided.
+    Who takes name or namespace from an entry whose own change is folded too; then who seeks what
+    changed versions and builds offer: first a version its build, then a deployment both. A repair
+    has a ledger row for every difference, also in how a field was decided.
     """
+    outcome = write.Outcome(repair=repair)
+    waiting = set(entries)
+    for _ in range(ROUNDS):
+        chosen = _wanted(session, waiting, sources=sources)
+        written = write.write_entries(session, chosen, cause=cause, repair=repair)
+        outcome.add(written)
+        rewrote = [one for one in chosen if written.rewrote(one.standing.id)]
+        waiting = seeking(session, rewrote, dropped=written.dropped)
+        if not waiting:
+            break
+    return outcome
+
+
+def _wanted(
+    session: Session, entries: Iterable[UUID], *, sources: Mapping[int, SourceFacts]
+) -> list[Desired]:
+    """What these entries should be, and those that take something over from them."""
     desired: Wanted = {}
     parents: dict[UUID, Parent] = {}
     waiting = set(entries)
@@ -56,23 +84,23 @@ def project(
         parents |= {one.standing.id: _as_parent(one) for one in found.values() if one.row}
         waiting = _followers(session, found, desired=desired)
         desired |= found
-    chosen = [desired[one] for one in sorted(desired)]
-    return write.write_entries(session, chosen, cause=cause, repair=repair)
+    return [desired[one] for one in sorted(desired)]
 
 
-def _fold(session: Session, entries: Iterable[UUID]) -> list[tuple[Reconciled, Targets]]:
+def _fold(session: Session, entries: Iterable[UUID]) -> list[Read]:
     """Fold entries, so many at a time that each statement stays short."""
-    ids, found = sorted(entries), list[tuple[Reconciled, Targets]]()
+    ids, found = sorted(entries), list[Read]()
     for start in range(0, len(ids), STEP):
         folded = fold_entries(session, ids[start : start + STEP])
         targets = find_targets(session, folded)
-        found += [(one, targets) for one in folded]
+        matches = find_matches(session, folded, targets=targets)
+        found += [Read(one, targets, matches) for one in folded]
     return found
 
 
 def _desired(
     session: Session,
-    folded: Iterable[tuple[Reconciled, Targets]],
+    folded: Iterable[Read],
     *,
     parents: Mapping[UUID, Parent],
     sources: Mapping[int, SourceFacts],
@@ -81,13 +109,13 @@ def _desired(
     """What each entry should be; parents first, since children take over the names they keep."""
     found: Wanted = {}
     lending = dict(parents)
-    of_kind: dict[str, list[tuple[Reconciled, Targets]]] = {}
+    of_kind: dict[str, list[Read]] = {}
     for one in folded:
-        of_kind.setdefault(one[0].standing.kind, []).append(one)
+        of_kind.setdefault(one.reconciled.standing.kind, []).append(one)
     for kind in PARENTS_FIRST:
         wanted = {
-            one.standing.id: desired_entry(one, targets=targets, parents=lending, sources=sources)
-            for one, targets in of_kind.get(kind.value, ())
+            one.reconciled.standing.id: desired_entry(one, parents=lending, sources=sources)
+            for one in of_kind.get(kind.value, ())
         }
         _keep_contested(session, wanted, desired=desired)
         lending |= {entry_id: _as_parent(one) for entry_id, one in wanted.items()}
@@ -96,13 +124,10 @@ def _desired(
 
 
 def desired_entry(
-    reconciled: Reconciled,
-    *,
-    targets: Targets,
-    parents: Mapping[UUID, Parent],
-    sources: Mapping[int, SourceFacts],
+    read: Read, *, parents: Mapping[UUID, Parent], sources: Mapping[int, SourceFacts]
 ) -> Desired:
     """Everything that the catalog should say about one entry."""
+    reconciled, targets = read.reconciled, read.targets
     standing = reconciled.standing
     kind = Kind(standing.kind)
     if standing.merged_into is not None:
@@ -111,13 +136,15 @@ def desired_entry(
     row = _row(reconciled, kind, targets=targets) | _decided(
         reconciled, kind, targets=targets, sources=sources
     )
+    row |= _matched(read, kind, conflicts=row["conflicts"])
     links = tuple(
         link
         for name in sorted(link_facts(kind) & fields.keys())
         for link in links_to(name, fields[name].value, targets=targets)
     )
     above = row[f"{PARENT[kind]}_id"] if kind in PARENT else None
-    parent = parents.get(above, targets.parent(above)) if above else None
+    known = targets.parent(above) or read.matches.parents.get(above) if above else None
+    parent = parents.get(above, known) if above else None
     key = names.natural_key(reconciled, parent, sources=sources)
     namespace = names.namespace(reconciled, key, parent=parent)
     return Desired(
@@ -215,6 +242,15 @@ def _row(reconciled: Reconciled, kind: Kind, *, targets: Targets) -> dict[str, A
     if kind is Kind.VERSION:
         row["number_key"] = number_key(row["number"]) if row["number"] else None
     return row
+
+
+def _matched(read: Read, kind: Kind, *, conflicts: Sequence[str]) -> dict[str, Any]:
+    """The references that were concluded, and by which keys; of all others nothing."""
+    entry_id, matches = read.reconciled.standing.id, read.matches
+    found = matches.of.get(entry_id, {})
+    disputed = {*conflicts, *matches.disputed(entry_id)}
+    targets = {f"{fact}_id": one.target for fact, one in found.items()}
+    return {"conflicts": sorted(disputed), **targets, **matches.columns(kind, entry_id)}
 
 
 def _by_time(reconciled: Reconciled, kind: Kind, *, targets: Targets) -> bool:

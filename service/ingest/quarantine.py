@@ -1,7 +1,7 @@
 """Keeps refused records where people see them, until they are settled."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -40,11 +40,12 @@ def keep(
     refusals: Iterable[Refusal],
     documents: Sequence[Any],
     opened: OpenedHarvest | None,
+    once: Collection[int] = (),
 ) -> None:
     """Store each refused record once, with its reason; a repeated one is counted.
 
     With the versions of who read it and of what may be stated: when one of them changes, it is
-    tried again.
+    tried again; those at `once` are not, for what was proved when they came is not kept.
     """
     by = {
         "harvest_id": str(opened.id) if opened else None,
@@ -57,6 +58,7 @@ def keep(
         rows[digest] = by | as_row(refusal, document) | {
             "source_id": source.id, "what": "refused", "digest": digest,
         }  # fmt: skip
+        rows[digest]["retriable"] &= refusal.index not in once
     _store(session, [rows[digest] for digest in sorted(rows)])
 
 

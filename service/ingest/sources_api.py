@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from sqlmodel import Session
 
+from schemas.commits import NamedCommits
 from schemas.refold import AskedRank
 from schemas.sources import SourceChanged, SourceSettings, SourceState
-from schemas.strict import Line
+from schemas.strict import Closed, Line
 from service.access.policy import Caller
 from service.db import Database, ReadSession, Store
 from service.errors import BadRequest, InsufficientScope, problems
 from service.ingest import declare, ranks
 from service.ingest.api import DryRun
+from service.ingest.commits import named_commits
 from service.ingest.ranks import FieldNeverStated
 from service.ingest.refold import continue_refold, open_refold
 from service.ingest.sources import SourceNotFound
@@ -25,6 +27,7 @@ from service.routing import CatalogRoute, Requester, Trace, policy
 
 router = APIRouter(prefix="/api/v1", tags=["sources"], route_class=CatalogRoute)
 PRECEDENCE: Final = "/sources/{source}/precedence/{field}"
+FIRST: Final = "0"  # before every commit
 LONGER: Final = sa.text("SET LOCAL statement_timeout = '60s'")  # thousands of entries are folded
 
 
@@ -32,6 +35,12 @@ class UnrankQuery(DryRun):
     """Why a source's rank for a field is taken back."""
 
     reason: Annotated[Line, Field(min_length=1, max_length=2_000)] | None = None
+
+
+class CommitsAfter(Closed):
+    """After which commit the page begins."""
+
+    page_token: Annotated[str, Query(pattern=r"^[0-9a-f]{1,64}$")] = FIRST
 
 
 class SourceNameDiffers(BadRequest):
@@ -54,6 +63,16 @@ def get_source(caller: Requester, source: str, session: ReadSession) -> SourceSt
     """One source: settings, scopes and cursors; never a secret."""
     check_own(caller, source)
     return declare.get_source_state(session, source)
+
+
+@router.get("/sources/{source}/commits", responses=problems(SourceNotFound))
+@policy("sources:own")
+def list_named_commits(
+    caller: Requester, source: str, query: Annotated[CommitsAfter, Query()], session: ReadSession
+) -> NamedCommits:
+    """The commits that the catalog knows by name: builds of others are of no interest."""
+    check_own(caller, source)
+    return named_commits(session, source, after=query.page_token)
 
 
 @router.put("/sources/{source}")

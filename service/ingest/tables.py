@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from service.db import Table, Timestamp
@@ -60,6 +60,9 @@ class ScopeRow(Table, table=True):
     full_opened_at: datetime | None = Field(default=None, sa_type=Timestamp)
     full_closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     delta_closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    follows: list[str] | None = Field(  # hints about what; NULL: it was not said
+        default=None, sa_column=sa.Column(ARRAY(sa.String), nullable=True)
+    )
 
 
 class HarvestRow(Table, table=True):

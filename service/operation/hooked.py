@@ -30,7 +30,7 @@ def check_webhooks(database: Database, environ: Mapping[str, str]) -> Iterator[F
     for row in rows:
         what = f"webhooks of {row.name}"
         if row.kind not in RECEIVERS:
-            known = " and ".join(sorted(RECEIVERS))
+            known = ", ".join(sorted(RECEIVERS))
             yield Finding("warn", what, f"a source of kind {row.kind} takes none",
                           f"Take its `webhook_secret` away; {known} send webhooks.")  # fmt: skip
         elif not hook_secrets(row.webhook_secret, environ):

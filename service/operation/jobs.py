@@ -9,9 +9,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session
 
 from schemas.harvest import Outcome
+from service.access.ci.exchange import forget_assertions
 from service.access.idempotency import forget_answers
 from service.access.tables import TokenRow
 from service.db import Database
+from service.deployments.lapsing import end_decisions
 from service.hooks.keeping import drop_bodies, forget_deliveries, forget_hints
 from service.hooks.process import process_deliveries
 from service.ingest.harvests import forget
@@ -51,6 +53,7 @@ def run_jobs(
         found[name] = database.transact(alone)
     found["deliveries_read"] = process_deliveries(database, dry_run=dry_run).deliveries
     found["pins_expired"] = expire_pins(database, dry_run=dry_run)
+    found["deployment_decisions_ended"] = end_decisions(database, dry_run=dry_run)
     found["refolded"] = continue_refolds(database, dry_run=dry_run)
     if training_run_days is not None:
         after = timedelta(days=training_run_days)
@@ -122,6 +125,7 @@ JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "harvests_expired": expire_harvests,
     "tokens_dropped": drop_tokens,
     "answers_forgotten": forget_answers,
+    "assertions_forgotten": forget_assertions,
     "refused_retried": retry_outdated,
     "settled_dropped": drop_settled,
     "quarantine_bounded": bound_quarantine,

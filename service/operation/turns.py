@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session
 
 from service.hooks.tables import HintRow
+from service.ingest.hinting import TRIED, due_by
 from service.ingest.tables import HarvestRow, ScopeRow, SourceRow
 from service.operation.tables import TurnRow
 
@@ -17,7 +18,6 @@ FIRST_WAIT: Final = 60  # seconds after a failure; doubled by each further one
 MOST_DOUBLED: Final = 16
 SUCCESS: Final = (0, 1)  # 1: something was held back; reading it again at once changes nothing
 
-DEBOUNCE: Final = timedelta(seconds=5)  # a burst of pushes makes one harvest
 # A harvest asks for the hints a moment before it opens: what comes in between waits for the next.
 ASKED_BEFORE: Final = timedelta(seconds=5)
 
@@ -88,7 +88,7 @@ def due_at() -> sa.ColumnElement[datetime]:
     """When a source is due: its interval after it was last read, or a while after it failed.
 
     Read by anybody: a harvest that cron ran counts too. The wait after a failure doubles, up to
-    the interval. A hint makes it due at once, unless the last harvest left it open.
+    the interval. A hint makes it due at once, one that the last harvest left open a while later.
     """
     interval = source.c.expected_interval_seconds
     doubled = FIRST_WAIT * sa.func.power(2, sa.func.least(turn.c.failures - 1, MOST_DOUBLED))
@@ -104,7 +104,10 @@ def due_at() -> sa.ColumnElement[datetime]:
 
 
 def hinted_at(begun: sa.ColumnElement[datetime]) -> sa.ScalarSelect[datetime]:
-    """When a source is due by hints that came after its last harvest began; NULL without any."""
+    """When a source is due by hints that came after its last harvest began; NULL without any.
+
+    What that harvest left open makes it due again a few times, and then no more.
+    """
     opened = (
         sa.select(sa.func.max(harvest.c.opened_at))
         .join(scope, scope.c.id == harvest.c.scope_id)
@@ -116,10 +119,11 @@ def hinted_at(begun: sa.ColumnElement[datetime]) -> sa.ScalarSelect[datetime]:
     asked = sa.func.coalesce(
         sa.func.greatest(begun, opened - ASKED_BEFORE), sa.func.to_timestamp(0)
     )
+    recent = sa.func.least(asked, sa.func.clock_timestamp() - TRIED)
     return (
-        sa.select(sa.func.min(hint.c.received_at) + DEBOUNCE)
-        .where(hint.c.source_id == source.c.id, hint.c.about == "repository")
-        .where(hint.c.settled_at.is_(None), hint.c.received_at > asked)
+        sa.select(sa.func.min(due_by(asked)))
+        .where(hint.c.source_id == source.c.id)
+        .where(hint.c.settled_at.is_(None), hint.c.received_at > recent)
         .correlate(source, turn)
         .scalar_subquery()
     )

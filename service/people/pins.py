@@ -25,7 +25,7 @@ from service.ingest.project import project
 from service.ingest.rebuild import names_of
 from service.ingest.sources import list_sources
 from service.ingest.tables import PinRow
-from service.ledger.change import Change, record_changes
+from service.ledger.change import Cause, Change, record_changes
 from service.people.pinnable import check_field, check_joinable, members, read_value, written
 from service.people.pinning import (
     Address,
@@ -76,10 +76,23 @@ def set_pin(
     held = hold_field(session, kind, entry=row["id"], field=field)
     check_right(session, held, caller=by.caller)
     check_tag(held, by)
+    return write_pin(session, held, asked=asked, value=value, by=by, also=stubs)
+
+
+def write_pin(  # what is pinned, on what, by whom
+    session: Session,
+    held: Held,
+    *,
+    asked: AskedPin,
+    value: Any,
+    by: Pinner,
+    also: Iterable[Any] = (),
+) -> PinnedField:
+    """Pin a held field; whether its caller may was asked before. Raises `Invalid`."""
     if _is_said(held, asked, value=value):
-        return read_field(session, kind, entry=held.entry, field=field, caller=by.caller)
+        return read_field(session, held.kind, entry=held.entry, field=held.field, caller=by.caller)
     _write(session, held, asked=asked, value=value, by=by)
-    return _projected(session, held, also=stubs, by=by, reason=asked.reason)
+    return _projected(session, held, also=also, by=by, reason=asked.reason)
 
 
 def release_pin(
@@ -96,17 +109,23 @@ def release_pin(
         raise PinNotFound(field=field)
     check_right(session, held, caller=by.caller)
     check_tag(held, by)
+    remove_pins(session, held, cause=by.cause(reason))
+    return _projected(session, held, also=(), by=by, reason=reason)
+
+
+def remove_pins(session: Session, held: Held, *, cause: Cause) -> None:
+    """Let go of a held field's pins; whoever calls folds the entry again."""
     homes = [pin.home for pin in held.pins]
-    session.execute(sa.delete(table).where(table.c.field == field, among(table.c.entry_id, homes)))
+    mine = sa.and_(table.c.field == held.field, among(table.c.entry_id, homes))
+    session.execute(sa.delete(table).where(mine))
     ended = [
         Change(
-            "unpin", held.kind, by.caller.actor, entry=held.entry, field=field, old=told(pin),
-            reason=reason, request=by.trace,
+            "unpin", held.kind, cause.actor, entry=held.entry, field=held.field, old=told(pin),
+            reason=cause.reason, request=cause.request,
         )
         for pin in held.pins
     ]  # fmt: skip
     record_changes(session, ended)
-    return _projected(session, held, also=(), by=by, reason=reason)
 
 
 def get_field(session: Session, address: Address, *, field: str, caller: Caller) -> PinnedField:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 ROLES: Final = (
     "anonymous", "reader", "elsewhere", "owner", "reviewer", "auditor", "source", "other_source",
-    "admin", "bootstrap",
+    "ci", "admin", "bootstrap",
 )  # fmt: skip
 READERS: Final = ("reader", "owner", "reviewer", "auditor", "admin")  # of namespace retail
 HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
@@ -40,7 +40,7 @@ def answers(status: int, *roles: str, **others: int) -> tuple[int, ...]:
 
 
 PUBLIC: Final = answers(200, *ROLES)
-UNPROVED: Final = answers(401, *ROLES)  # no token is asked for: a delivery proves itself
+UNPROVED: Final = answers(401, *ROLES)  # no token is asked for: what is sent proves itself
 READ: Final = answers(200, *READERS, "elsewhere")
 FOUND: Final = answers(200, *READERS, elsewhere=404)
 ADMIN: Final = answers(200, "admin")
@@ -179,6 +179,17 @@ MATRIX: Final = (
             ("PUT", "/{field}", UNPINNED, PINNED), ("DELETE", "/{field}", UNPINNED, None),
         )
     ),
+    *(
+        row
+        for name in ("unregistered-deployments", "ghosts")
+        for row in (
+            Row("GET", f"/api/v1/{name}", READ),
+            Row("GET", f"/api/v1/{name}.{{form}}", READ, f"/api/v1/{name}.csv"),
+        )
+    ),
+    Row("POST", "/api/v1/unregistered-deployments/{entry}:resolve",
+        answers(404, "reviewer", "admin"), f"/api/v1/unregistered-deployments/{NOBODY}:resolve",
+        {"decision": "reopen", **WHY}),
     Row("GET", "/api/v1/conflicts", READ),
     Row("GET", "/api/v1/conflicts.{form}", READ, "/api/v1/conflicts.csv"),
     Row("POST", "/api/v1/conflicts:resolve", UNPINNED, "", {
@@ -192,6 +203,7 @@ MATRIX: Final = (
     Row("PUT", SOURCES, ADMIN, PROD, SOURCE),
     Row("GET", f"{SOURCES}/harvests", OWN_SOURCE, f"{PROD}/harvests"),
     Row("GET", f"{SOURCES}/hints", OWN_SOURCE, f"{PROD}/hints"),
+    Row("GET", f"{SOURCES}/commits", OWN_SOURCE, f"{PROD}/commits"),
     Row("GET", f"{SOURCES}/deliveries", AUDITED, f"{PROD}/deliveries"),
     *(
         Row("POST", f"/api/v1/deliveries/{{delivery}}:{what}", NO_SUCH,
@@ -200,6 +212,26 @@ MATRIX: Final = (
     ),
     Row("POST", "/hooks/{source}", UNPROVED, "/hooks/mlflow-prod", {}),
     Row("POST", f"{SOURCES}/harvests", OPENED, f"{PROD}/harvests", OPEN),
+    *(
+        Row("POST", path, answers(422, "source", "other_source"), "", body)
+        for path, body in (
+            ("/api/v1/lineage", {}), ("/api/v1/lineage/batch", {}),
+            ("/api/v1/events", {"context": {"source": "x"}}),
+        )
+    ),
+    *(
+        Row("GET", f"{place}/lineage{form}", FOUND, f"{here}/lineage{form.format(form='csv')}")
+        for place, here in (
+            (MODEL, CHURN), (f"{MODEL}/versions/{{version}}", f"{CHURN}/versions/1"),
+        )
+        for form in ("", ".{form}")
+    ),
+    *(
+        Row("GET", f"/api/v1/{kind}/{{entry}}/lineage{form}", ABSENT,
+            f"/api/v1/{kind}/{NOBODY}/lineage{form.format(form='jsonl')}")
+        for kind in ("builds", "datasets", "deployments", "repositories", "training-runs")
+        for form in ("", ".{form}")
+    ),
     Row("POST", f"{SOURCES}/observations", POSTED, f"{PROD}/observations", UNSEEN),
     Row("POST", f"{SOURCES}/observations:preview", FOUND, f"{PROD}/observations:preview", UNSEEN),
     Row("POST", f"{BELOW}/sightings", IN_HARVEST, f"{NOTHING}/sightings", {
@@ -278,5 +310,8 @@ MATRIX: Final = (
         "DELETE", "/api/v1/tokens/{public_id}", answers(404, *READERS, "elsewhere"),
         "/api/v1/tokens/nobodys1",
     ),
+    Row("POST", "/api/v1/tokens:exchange", UNPROVED, "", {
+        "source": "mlflow-prod", "identity_token": "x",
+    }),
     Row("POST", "/api/v1/tokens", MADE, "", {"role": "reader"}),  # last: it ends the bootstrap's
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 
+from schemas.identities import Proved
 from service.app import build
 from service.db import Database
 from service.routing import CatalogRoute
@@ -34,6 +35,7 @@ MALFORMED = (
     "Bearer {token}, Bearer {token}", "Bearer {token} x", "Token {token}", "Bearer {token}=",
     "Bearer null", "Bearer mcatp_", "Bearer mcätp_x", "Bearer " + "A" * 20_000,
 )  # fmt: skip
+UNBOUND = Proved(provider="oidc", issuer="https://ci", subject="job", binding="none any more")
 NAMELESS = "postgresql://nobody@127.0.0.1/nothing"
 
 
@@ -71,6 +73,7 @@ def callers(service: Service) -> dict[str, str | None]:
         "auditor": service.token("auditor"),
         "source": service.token("source", source_name="mlflow-prod"),
         "other_source": service.token("source", source_name="mlflow-other"),
+        "ci": service.token("ci", kind="s", source_name="mlflow-prod", proved=UNBOUND),
         "admin": service.token("admin"),
         "bootstrap": service.token("bootstrap"),
     }

@@ -30,6 +30,8 @@ SLICES: Final = {  # slice → slices whose logic its own logic may use
     "exports": {"catalog", "risk"},
     "hooks": {"ingest"},
     "people": {"catalog", "exports", "ingest"},
+    "deployments": {"catalog", "ingest", "people"},
+    "lineage": {"catalog", "exports", "ingest"},
 }
 
 

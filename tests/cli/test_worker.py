@@ -80,7 +80,9 @@ def test_evaluate_once(command: Command, database: Database, database_url: str) 
     ]
 
     ((waiting,),) = rows(database, "SELECT count(*) FROM change")
-    found = dict.fromkeys((*JOBS, "deliveries_read", "pins_expired", "refolded"), 0)
+    found = dict.fromkeys(
+        (*JOBS, "deliveries_read", "pins_expired", "deployment_decisions_ended", "refolded"), 0
+    )
     found |= {"harvests_expired": 1, "changes_sealed": waiting}
     assert [one.code for one in ran] == [0, 0, 0]
     assert [json.loads(one.out) for one in ran[:2]] == [found, found]

@@ -18,7 +18,7 @@ from tests.docs.test_tables import commands
 FILES: Final = (
     "docker-compose.yml", "deploy/crontab", "deploy/cronjob.yaml", "deploy/worker.yaml",
     "deploy/Dockerfile", "deploy/alerts.yaml", "deploy/github/check/action.yml",
-    "deploy/gitlab/check.yml",
+    "deploy/gitlab/check.yml", "deploy/github/push/action.yml", "deploy/gitlab/push.yml",
 )  # fmt: skip
 VARIABLE: Final = re.compile(rf"\b{PREFIX}[A-Z_]+")
 CREDENTIAL: Final = f"{PREFIX}SECRET_"

@@ -54,7 +54,10 @@ class Lab:
 
     def declare(self, **settings: Any) -> None:
         """Declare the source anew."""
-        told = {"url": self.server.url, "groups": ["acme"], "teams": "none"} | settings
+        told = {
+            "url": self.server.url, "groups": ["acme"], "teams": "none", "builds": "none",
+            "deployments": "none",
+        } | settings  # fmt: skip
         answer = self.site.http.put(
             "/sources/gitlab",
             json=self.declared | {"settings": told},

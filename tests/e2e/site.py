@@ -183,21 +183,24 @@ class Site:
 def served(database: Database) -> Iterator[Site]:
     """The API on a free port, as `model-catalog serve` runs it, in a thread of this process."""
     key = SecretStr("tests-only-and-long-enough-for-it-4711")
-    url = SecretStr("postgresql://unused")  # the database is given
-    app = create_app(Settings(database_url=url, secret_key=key), database)
-    config = uvicorn.Config(
-        app, http="httptools", ws="none", log_config=None, access_log=False, server_header=False
-    )
-    server = uvicorn.Server(config)
+    unused = SecretStr("postgresql://unused")  # the database is given
     with socket.create_server((HOST, 0)) as listener:
-        port = listener.getsockname()[1]
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        settings = Settings(
+            database_url=unused, secret_key=key, base_url=url, outbound_allow=LOOPBACK
+        )
+        app = create_app(settings, database)
+        config = uvicorn.Config(
+            app, http="httptools", ws="none", log_config=None, access_log=False, server_header=False
+        )
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             until = time.monotonic() + 30
             while not server.started and time.monotonic() < until:
                 time.sleep(0.01)
-            site = Site(f"http://{HOST}:{port}", database)
+            site = Site(url, database)
             with closing(site.http):
                 yield site
         finally:

@@ -37,6 +37,36 @@ NOTES: Final = {  # model → what stands out, as the table says it
     "retail/payment-fraud": "-",
     "retail/price-elasticity": "catalog.lifecycle: …; the nearest is production",
 }
+HEX: Final = re.compile(r"[0-9a-f]{32,40}")
+KNOWN: Final = {  # of the version that the release made: what, which, who said so
+    ("owner", "team:retention-ds", "git-demo"),
+    ("owner", "owner@example.com", "git-demo"),
+    ("commit", "…", "ci-demo"),
+    ("repository", "retail/churn", "ci-demo"),
+    ("training run", "…", "ci-demo"),
+    ("build", "9001", "ci-demo"),
+    ("training data", "s3://lake/retail/contracts", "mlflow-demo"),
+    ("test data", "s3://lake/retail/holdout", "ci-demo"),
+    ("runs as", "486325809/production", "ci-demo"),
+    ("runs as", "retail-production/churn", "cluster-demo"),
+}
+BYPASSED: Final = {"unknown_version", "no_build", "not_by_pipeline"}
+TIMED: Final = [
+    ("repository", "git-demo"),
+    ("training run", "mlflow-demo"),
+    ("version", "mlflow-demo"),
+    ("build", "ci-demo"),
+    ("deployment", "cluster-demo"),
+]
+TOLD: Final = (  # in this order
+    "\nNow a release", "repositories: complete",
+    "\nThe training", "registry/default: complete",
+    "\nThe build", "  github:127.0.0.1:", " recorded, ",
+    "\nThe deployment", "serving: complete; 1 seen, 1 created",
+    "\nAround all of it", "serving: complete; 2 seen, 1 created",
+    "\nWhat the catalog knows of retail/churn/4:", "\nWhat runs unregistered, and why:",
+    "\nHow long the latest events took",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -102,15 +132,17 @@ def test_demo_sample(folder: Path) -> None:
             token, *questions = lines
             answers = [ask(f"{token}; {question} -f") for question in questions]
             process.send_signal(signal.SIGINT)
-            table = process.communicate(timeout=60)[0]
+            written = process.communicate(timeout=60)[0]
 
     assert process.returncode == 0
+    released, table = apart(written)
+    check_release(said, released)
     assert len(answers) == 3
     assert [bool(answer) for answer in answers] == [True] * 3
     assert noted(table) == NOTES
     models, versions = records(folder / "models.csv"), records(folder / "versions.csv")
     assert [row["model"] for row in models] == [line.split("\t")[0] for line in table.splitlines()]
-    assert len(versions) == 14
+    assert len(versions) == 15
     shelf = {row["repository"]: row for row in records(folder / "repositories.csv")}
     assert len(shelf) == 5
     assert sum(row["manifests"] == "" for row in shelf.values()) == 2
@@ -118,9 +150,41 @@ def test_demo_sample(folder: Path) -> None:
         "retail/churn", "retail/demand-forecast",
     }  # fmt: skip
     churn = [row for row in versions if row["model"] == "retail/churn"]
-    assert [row["aliases"] for row in churn] == ["", "", "champion"]
+    assert [row["aliases"] for row in churn] == ["", "", "", "champion"]
     assert {row["framework"] for row in versions if not row["gone_since"]} >= {"sklearn"}
     assert not (folder / "postgresql" / "postmaster.pid").exists()
+
+
+def apart(written: str) -> tuple[list[list[str]], str]:
+    """The tables about the release, and that of the models, which has four columns and a name."""
+    lines = written.splitlines(keepends=True)
+    models = [line for line in lines if re.match(r"(retail|credit)/", line)]
+    assert lines[len(lines) - len(models) :] == models
+    return [line.rstrip("\n").split("\t") for line in lines[: -len(models)]], "".join(models)
+
+
+def check_release(said: str, rows: list[list[str]]) -> None:
+    """The story is told step by step; then all that is known, what went around it, and how long."""
+    place = 0
+    for words in TOLD:
+        place = said.find(words, place)
+        assert place >= 0, f"{words} in {said}"
+    known = {(what, shortened(which), who) for what, which, who in rows[: len(KNOWN)]}
+    assert known == KNOWN
+    wrong = rows[len(KNOWN) : len(KNOWN) + len(BYPASSED)]
+    assert {what for what, _, _ in wrong} == {f"offer-ranker: {cause}" for cause in BYPASSED}
+    assert all(why and todo for _, why, todo in wrong)
+    timed = rows[len(KNOWN) + len(BYPASSED) :]
+    assert [(step, source) for step, source, _, _ in timed] == TIMED
+    assert all(int(events) >= 1 and float(seconds) >= 0 for _, _, events, seconds in timed)
+
+
+def shortened(which: str) -> str:
+    """Without what is another one each time: ports, commits, ids."""
+    if which.startswith("s3://"):
+        return which
+    last = which.split("/")[-2:] if not which.endswith("/9001") else ["9001"]
+    return HEX.sub("…", last[-1]) if HEX.search(last[-1]) else "/".join(last)
 
 
 def ask(line: str) -> str:

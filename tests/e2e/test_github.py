@@ -43,7 +43,10 @@ class Hub:
 
     def declare(self, **settings: Any) -> None:
         """Tell the source; `absences` of one, so that a test need not wait for three."""
-        told = {"url": self.github.url, "organisations": ["acme"], "teams": "none"} | settings
+        told = {
+            "url": self.github.url, "organisations": ["acme"], "teams": "none", "builds": "none",
+            "deployments": "none",
+        } | settings  # fmt: skip
         declared = {
             "name": "hub", "kind": "github", "namespace": "retail", "absences": 1,
             "held_back_count": 100, "credential": "HUB", "settings": told,

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from service.db import Database
-from tests.hooks.senders import GITHUB, GITLAB, PREFIX, SECRET, TOKEN
+from tests.hooks.senders import (
+    AZURE,
+    GITHUB,
+    GITLAB,
+    JENKINS,
+    MLFLOW,
+    PASSWORD,
+    PREFIX,
+    RAW,
+    SECRET,
+    TOKEN,
+)
 from tests.support.catalog import make_source
 from tests.support.http import Service, opened
 
@@ -18,6 +29,25 @@ def hooked(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
         make_source(database, name, kind=kind, webhook_secret=variable)
         monkeypatch.setenv(f"{PREFIX}{variable}", secret)
     return database
+
+
+@pytest.fixture
+def senders(hooked: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """That, with a source of every other kind that may send."""
+    others = ((MLFLOW, "mlflow", RAW), (JENKINS, "jenkins", PASSWORD), (AZURE, "azure", PASSWORD))
+    for name, kind, secret in others:
+        variable = f"{kind.upper()}_ACME"
+        settings = {"url": "https://ci.example.com"} if kind == "jenkins" else {}
+        make_source(hooked, name, kind=kind, webhook_secret=variable, settings=settings)
+        monkeypatch.setenv(f"{PREFIX}{variable}", secret)
+    return hooked
+
+
+@pytest.fixture
+def everybody(senders: Database) -> Iterator[Service]:
+    """The whole service on that catalog."""
+    with opened(senders, hook_requests_burst=1_000) as found:
+        yield found
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def unproved() -> Mapping[str, tuple[str, bytes, Mapping[str, str]]]:
         "empty secret": ("github-empty", BODY, github_headers(BODY, secret="")),
         "short secret": ("github-short", BODY, github_headers(BODY, secret="x" * 15)),
         "disabled": ("github-off", BODY, signed),
-        "sends nothing": ("mlflow-prod", BODY, signed),
+        "sends nothing": ("people", BODY, signed),
     }
 
 
@@ -119,7 +119,7 @@ def unready(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
         ("github-empty", {"webhook_secret": "EMPTY"}),
         ("github-short", {"webhook_secret": "SHORT"}),
         ("github-off", {"webhook_secret": "GITHUB_ACME", "enabled": False}),
-        ("mlflow-prod", {"webhook_secret": "GITHUB_ACME", "kind": "mlflow"}),
+        ("people", {"webhook_secret": "GITHUB_ACME", "kind": "directory"}),
     )  # fmt: skip
     for name, settings in made:
         make_source(service.database, name, **{"kind": "github"} | dict(settings))

@@ -189,10 +189,10 @@ def test_process_database_away(hooked: Database, monkeypatch: pytest.MonkeyPatch
 def test_process_other_kind(hooked: Database, owner_database: Database) -> None:
     """A source that became another kind meanwhile takes none."""
     number = deliver(hooked, PUSH)
-    change(owner_database, "UPDATE source SET kind = 'mlflow' WHERE name = :name", name=GITHUB)
+    change(owner_database, "UPDATE source SET kind = 'git' WHERE name = :name", name=GITHUB)
     hooked.transact(claim)
 
-    with pytest.raises(PayloadUnreadable, match="a source of kind mlflow takes no webhooks"):
+    with pytest.raises(PayloadUnreadable, match="a source of kind git takes no webhooks"):
         hooked.transact(partial(finish, claimed=Claim(number, 1)))
 
 

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from service.hooks.proofs import BodySigned, Delivery, MessageSigned, TokenGiven
+from service.hooks.proofs import BodySigned, Delivery, MessageSigned, PasswordGiven, TokenGiven
 from tests.hooks.senders import (
     PUSH,
     SECRET,
     SIGNING,
     TOKEN,
+    basic_headers,
     github_headers,
     signed_headers,
     token_headers,
@@ -228,3 +229,27 @@ def test_proof_token() -> None:
     given_away = Delivery(lower(token_headers(token=SIGNING)), BODY)
     assert not PLAIN.holds(given_away, secret=SIGNING, now=NOW)
     assert not PLAIN.holds(Delivery({}, BODY), secret=TOKEN, now=NOW)
+
+
+def test_proof_password() -> None:
+    """The password of a basic credential, whatever the name beside it; nothing near it."""
+    proof = PasswordGiven()
+
+    def holds(credential: str, secret: str = TOKEN) -> bool:
+        return proof.holds(Delivery({"authorization": credential}, BODY), secret=secret, now=NOW)
+
+    for user in ("hooks", "", "a b", "ü"):
+        right = basic_headers(password=TOKEN, user=user)["Authorization"]
+        assert holds(right)
+        assert holds(right.replace("Basic", "bAsIc"))
+    made = right.removeprefix("Basic ")
+    for wrong in (
+        "", "Basic", "Basic ", made, f"Bearer {TOKEN}", f"Basic {TOKEN}", f"Basic {made}, {made}",
+        f"Basic {made[:-4]}", f"Basic \xe9{made}", f"Basic {hexadecimal('v1,' + made)}",
+        basic_headers(password="", user=TOKEN)["Authorization"],
+        basic_headers(password=TOKEN + ":", user="x")["Authorization"],
+    ):  # fmt: skip
+        assert not holds(wrong), wrong
+    assert not holds(right, secret=SECRET)
+    assert not holds(basic_headers(password=SIGNING)["Authorization"], secret=SIGNING)
+    assert holds(basic_headers(password=f"a:{TOKEN}")["Authorization"], secret=f"a:{TOKEN}")

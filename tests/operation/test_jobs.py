@@ -11,7 +11,9 @@ from service.operation.jobs import JOBS, bound_quarantine, run_jobs
 from tests.support.catalog import Sweep, make_source, model, rows, version
 from tests.support.http import make_token
 
-NOTHING = dict.fromkeys((*JOBS, "deliveries_read", "pins_expired", "refolded"), 0)
+NOTHING = dict.fromkeys(
+    (*JOBS, "deliveries_read", "pins_expired", "deployment_decisions_ended", "refolded"), 0
+)
 
 
 def change(database: Database, statement: str, **values: Any) -> None:

@@ -95,12 +95,14 @@ class Sweep:
         scope: str = "registry/default",
         coverage: Coverage = Coverage.FULL,
         dry_run: bool = False,
+        follows: Any = None,
     ) -> None:
         """Open it."""
         self.database, self.source, self.id = database, source, uuid7()
         asked = OpenHarvest(
-            harvest=self.id, scope=scope, coverage=coverage, harvester_version="tests"
-        )
+            harvest=self.id, scope=scope, coverage=coverage, harvester_version="tests",
+            follows=follows,
+        )  # fmt: skip
         self.opened = database.transact(
             lambda session: harvests.open_harvest(session, source, asked=asked, dry_run=dry_run)
         )
@@ -209,12 +211,18 @@ def _shown(session: Session, row: sa.RowMapping, names: Mapping[str, str]) -> di
 TIMES = {"first_seen_at", "last_changed_at", "valid_from", "id"}
 
 
+KEYS = {"offered", "sought"}  # some of them hold ids
+
+
 def _plain(row: sa.RowMapping, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name: names.get(str(value), value) if isinstance(value, UUID) else value
-        for name, value in row.items()
-        if name not in TIMES
-    }
+    return {name: _named(name, value, names) for name, value in row.items() if name not in TIMES}
+
+
+def _named(name: str, value: Any, names: Mapping[str, str]) -> Any:
+    if name in KEYS and value:
+        split = (key.partition(":") for key in value)
+        return sorted(f"{word}:{names.get(rest, rest)}" for word, _, rest in split)
+    return names.get(str(value), value) if isinstance(value, UUID) else value
 
 
 def written(database: Database) -> dict[str, tuple[int, int, int]]:

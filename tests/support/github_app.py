@@ -57,6 +57,10 @@ class App:
         said = {"token": f"ghs_29310_{self.given}", "expires_at": ends}
         return Said(201, said | {"repository_selection": self.selection})
 
+    def signs(self, headers: Mapping[str, str], now: datetime) -> bool:
+        """Is a request signed by the App's key?"""
+        return self._is_signed(headers.get("Authorization", ""), now)
+
     def _installation(self, now: datetime) -> dict[str, Any]:
         return {
             "id": NUMBER,

@@ -27,6 +27,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.support.github_answers import Said
 from tests.support.github_app import App
+from tests.support.github_ci import Actions
 from tests.support.github_recorded import Recorded
 from tests.support.github_state import Contents, Repo, State
 
@@ -35,6 +36,8 @@ BASE: Final = "/api/v3"
 KINDS: Final = {
     "ref": "head", "trees": "tree", "blobs": "blob", "commits": "authors", "teams": "teams",
     "members": "members", "repos": "listing", "installation": "auth", "access_tokens": "auth",
+    "runs": "runs", "deployments": "deployments", "statuses": "statuses", "hooks": "hooks",
+    "environments": "environment", "deliveries": "deliveries", "attempts": "redelivery",
 }  # fmt: skip
 
 
@@ -44,13 +47,14 @@ Before = Callable[[str], Said | None]
 class GitHub:
     """What is held, what was asked, and what happens on the way."""
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: Recorded, actions: Actions) -> None:
         """It is some days ago: nothing that is pushed happens in our future."""
-        self.recorded, self.url = recorded, ""
+        self.recorded, self.actions, self.url = recorded, actions, ""
         self.state = State(datetime.now(UTC).replace(microsecond=0) - timedelta(days=9))
         self.app = App()
         self.secret = "ghtest-canary-4711"  # noqa: S105  # of this server alone
         self.before: Before = lambda _path: None
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)  # Apps are signed by it
         self.asked: list[str] = []
         self.a_page = 100
         self.most_rows = 100_000  # of a tree in one answer
@@ -87,7 +91,9 @@ class GitHub:
         """The value of a repository's identifier."""
         return f"{self.host}/{repo.number}"
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str]) -> Said:
+    def answer(  # noqa: PLR0911  # a table of refusals
+        self, method: str, path: str, headers: Mapping[str, str]
+    ) -> Said:
         """What GitHub would say."""
         self.asked.append(path)
         if (said := self.before(path)) is not None:
@@ -97,14 +103,22 @@ class GitHub:
             return Said(404, b"<html>Not here.</html>", {"Content-Type": "text/html"})
         steps = [unquote(step) for step in parts.path.removeprefix(BASE).strip("/").split("/")]
         query = dict(parse_qsl(parts.query))
-        if (said := self.app.answer(method, steps, headers, now=datetime.now(UTC))) is not None:
+        if (said := self.app.answer(method, steps, headers, now=self.clock())) is not None:
             return said
-        if headers.get("Authorization") not in {f"Bearer {self.secret}", self.app.signed}:
+        if not self._lets_in(steps, headers):
             return Said(401, {"message": "Bad credentials", "status": "401"})
         if self.remaining <= 0:
             return self._used_up()
         self.remaining -= 1
+        if "hooks" in steps or steps[:2] == ["app", "hook"]:
+            url = f"{self.url}/{'/'.join(steps)}"
+            return self.actions.box(method, steps, query=query, url=url)
         return self._routed(steps, query, path)
+
+    def _lets_in(self, steps: list[str], headers: Mapping[str, str]) -> bool:
+        if steps[:2] == ["app", "hook"]:  # the App itself, with no installation's token
+            return self.app.signs(headers, self.clock())
+        return headers.get("Authorization") in {f"Bearer {self.secret}", self.app.signed}
 
     def _used_up(self) -> Said:
         reset = str(int((self.state.now + timedelta(minutes=40)).timestamp()))
@@ -191,6 +205,9 @@ class GitHub:
                 return self._blob(repo, sha)
             case ["commits"]:
                 return self._commits(repo, query)
+            case ["actions" | "deployments" | "environments", *_]:
+                url = f"{self.url}/repositories/{repo.number}/{'/'.join(rest)}"
+                return self.actions.answer(repo, rest, query=query, url=url)
         return self.recorded.not_found()
 
     def _ref(self, repo: Repo, branch: str) -> Said:
@@ -238,7 +255,7 @@ def kind_of(path: str) -> str:
 @contextmanager
 def serving(corpora: Path) -> Iterator[GitHub]:
     """A scripted GitHub on a free port, until it is left."""
-    github = GitHub(Recorded(corpora))
+    github = GitHub(Recorded(corpora), Actions(corpora))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from tests.support.gitlab_ci import Pipelines
 from tests.support.gitlab_state import Commit, GitLabState, Group, Project, entries
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,6 +69,7 @@ class GitLabServer:
         self.is_member = True  # is the token's account, number 7, one of every group?
         self.is_admin = False
         self.a_page = 100  # the most that a page holds
+        self.ci = Pipelines()
         self.asked: list[str] = []
         self.before: Callable[[Asked], Answered | None] = lambda _asked: None
         self._recorded = recorded()
@@ -120,7 +122,18 @@ class GitLabServer:
                 return Answered.of(self._as_project(project))
             case ["repository", *rest]:
                 return self._repository_answer(project, rest, asked)
+            case ["pipelines" | "deployments" | "environments", *_]:
+                return self._ci_answer(project, rest, asked)
         return missing("Route")
+
+    def _ci_answer(self, project: Project, rest: Sequence[str], asked: Asked) -> Answered:
+        found = self.ci.answer(
+            project, rest, asked.query, page=lambda rows: self._page(rows, asked)
+        )
+        if isinstance(found, Answered):
+            return found
+        status, body = found
+        return Answered.of(body, status)
 
     def _moved(self, key: str) -> Answered:
         number = self.state.moved.get(key.lower())

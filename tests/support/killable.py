@@ -102,9 +102,10 @@ def _forked(url: str, descriptor: int, *, boundary: int) -> int:
 
 
 def die_at(database: Database, boundary: int) -> None:
-    """Count the boundaries of every commit, and die at one of them."""
+    """Count the boundaries of every commit of this process, and die at one of them."""
     passed = 0
-    commit: Callable[[Any], None] = database.engine.dialect.do_commit
+    dialect: Any = type(database.engine.dialect)
+    commit: Callable[[Any, Any], None] = dialect.do_commit
 
     def reach() -> None:
         nonlocal passed
@@ -112,12 +113,12 @@ def die_at(database: Database, boundary: int) -> None:
         if passed == boundary:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def dying(connection: Any) -> None:
+    def dying(self: Any, connection: Any) -> None:
         reach()
-        commit(connection)
+        commit(self, connection)
         reach()
 
-    database.engine.dialect.do_commit = dying  # type: ignore[method-assign, assignment]  # on this engine only
+    dialect.do_commit = dying
 
 
 if __name__ == "__main__":

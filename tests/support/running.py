@@ -9,6 +9,7 @@ from uuid import UUID
 
 from harvesters.base import Told
 from harvesters.errors import RecordUnreadable
+from schemas.commits import NamedCommit
 from schemas.facts import ModelFacts
 from schemas.harvest import (
     CloseHarvest,
@@ -87,6 +88,10 @@ class Sink:
     def full_cursor(self, _scope: str) -> str | None:
         """None yet."""
         return None
+
+    def commits(self) -> Iterator[Sequence[NamedCommit]]:
+        """Nobody has named any."""
+        return iter(())
 
     def hints(self) -> Sequence[Hint]:
         """Those that the test left."""

@@ -59,7 +59,7 @@ class Oracle:
         self.apart.add(frozenset({younger, self.merged.pop(younger)}))
 
     def unpin(self, entry: str, field: str) -> None:
-        """A person lets a field go: the pins of all that stand there, or the other takes its place."""
+        """A person lets a field go: all pins of it, or another one would take its place."""
         for part in self.parts(entry):
             self.pins.pop((part, field), None)
 

@@ -15,8 +15,11 @@ TOO_DEEP: Final = f"is nested more than {DEEPEST} levels deep"
 WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00")
 
 
-def read_json(raw: bytes, *, largest: int = LARGEST) -> Any:
-    """A document. A mark at its beginning is passed over. Raises `FileRefused`."""
+def read_json(raw: bytes, *, largest: int = LARGEST, nan: bool = False) -> Any:
+    """A document. A mark at its beginning is passed over. Raises `FileRefused`.
+
+    With `nan` what Python writes for no number, and for infinite ones, reads as null.
+    """
     if len(raw) > largest:
         raise FileRefused("too_large", f"is larger than {largest:,} bytes")
     if raw.startswith(WIDE):
@@ -31,7 +34,7 @@ def read_json(raw: bytes, *, largest: int = LARGEST) -> Any:
         document = json.loads(
             text,
             object_pairs_hook=_each_key_once,
-            parse_constant=_no_constant,
+            parse_constant=_as_null if nan else _no_constant,
             parse_int=_number(int),
             parse_float=_number(float),
         )
@@ -72,6 +75,10 @@ def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
             raise FileRefused("not_json", f"holds the key {shown} twice")
         seen.add(key)
     return read
+
+
+def _as_null(name: str) -> Any:
+    del name
 
 
 def _no_constant(name: str) -> Any:

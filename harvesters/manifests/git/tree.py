@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import IO, Final
 
 from harvesters.errors import shown
@@ -10,6 +11,7 @@ from harvesters.manifests.git.process import Work
 from harvesters.manifests.host import RepositoryUnreadable
 from harvesters.manifests.pages import Author, Entry, File, Unread
 from harvesters.manifests.wanted import LARGEST, is_manifest
+from harvesters.moments import of_milliseconds
 from schemas.masking import mask_secrets
 
 FILTER: Final = 256 * 1024  # blobs from here on are not fetched
@@ -63,6 +65,12 @@ class GitTree:
                 asked.append(entry)
         if asked:
             yield from self._contents(asked)
+
+    def committed_at(self) -> datetime | None:
+        """By the committer's clock."""
+        words = ["--git-dir", self.clone, "log", "-1", "--format=%ct", self.commit, "--"]
+        told = self.work.run(words).strip()
+        return of_milliseconds(int(told) * 1_000) if told.isdigit() else None
 
     def authors(self, folder: str) -> Sequence[Author]:
         """Nobody: one commit was fetched, not its history."""

@@ -30,10 +30,14 @@ HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "202
 
 
 class Way(NamedTuple):
-    """A way to the API with a credential, and whether it sees selected repositories only."""
+    """A way to the API with a credential, and whether it sees selected repositories only.
+
+    `app`: signed as a GitHub App itself, where the credential is one's.
+    """
 
     api: GitHubApi
     selected: Callable[[], bool]
+    app: PoliteClient | None = None
 
 
 def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
@@ -64,6 +68,9 @@ def _scopes(
             api = ways.to("orgs", name).api
             host, seconds = web_host(api.client.base), source.expected_interval
             yield TeamSweep(api, name, host=host, seconds=seconds)
+    from harvesters.ci.github.scopes import ci_scopes  # noqa: PLC0415  # it needs what is here
+
+    yield from ci_scopes(source, settings, ways=ways)
 
 
 class Ways:
@@ -113,9 +120,10 @@ class Ways:
         host = self.secret.host.lower()
         now = self.manners.clock.now
         claim = AppClaim(self.settings.app_id, self.secret.text, host=host, now=now)
-        installation = Installation(self._client(claim), where, host=host)
+        app = self._client(claim)
+        installation = Installation(app, where, host=host)
         api = GitHubApi(self._client(installation))
-        return Way(api, lambda: installation.selected)
+        return Way(api, lambda: installation.selected, app)
 
     def _token(self) -> Credential | None:
         if self.secret is None:

@@ -20,7 +20,7 @@ from outbound.credentials import Credential
 BACKDATED: Final = timedelta(seconds=60)  # clocks differ
 LASTS: Final = timedelta(minutes=9)  # GitHub takes ten at most
 BEFORE_THE_END: Final = timedelta(minutes=5)
-NEEDED: Final = ("contents", "members", "metadata")
+NEEDED: Final = ("actions", "contents", "deployments", "members", "metadata")
 ANSWERED_ABOUT: Final = {403, 404, 422}
 
 

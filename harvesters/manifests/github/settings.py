@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harvesters.manifests.settings import RepositorySettings
+from harvesters.ci.settings import CiSettings
 from schemas.strict import Count, Flag, Word
 
 API: str = "https://api.github.com"
@@ -13,12 +13,13 @@ FullName = Annotated[Word, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za
 Number = Annotated[Count, Field(ge=1)]
 
 
-class GitHubSettings(RepositorySettings):
+class GitHubSettings(CiSettings):
     """In `settings` of the sources file, beside what all repositories have.
 
     `url` is that of the API: `https://<host>/api/v3` on GitHub Enterprise Server. With `app_id` the
     credential is the App's private key, else a token. `installation_id` only where one installation
     serves all; otherwise each organisation's own is found. `teams`: their names and members.
+    `redeliver`: whether GitHub is asked to send failed deliveries of webhooks once more.
     """
 
     url: Word = API
@@ -29,6 +30,7 @@ class GitHubSettings(RepositorySettings):
     installation_id: Number | None = None
     teams: Literal["all", "none"] = "all"
     forks: Flag = False
+    redeliver: Literal["failed", "none"] = "failed"
 
     @model_validator(mode="after")
     def _something(self) -> Self:

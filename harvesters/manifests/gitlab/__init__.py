@@ -77,6 +77,9 @@ def harvesters(  # noqa: PLR0917  # what every kind's factory is called with
         if settings.teams == "all" and secret is not None:  # GitLab tells nobody else
             for group in settings.groups:
                 yield GroupSweep(gitlab, site, group=group, seconds=source.expected_interval)
+        from harvesters.ci.gitlab.scopes import ci_scopes  # noqa: PLC0415  # it needs what is here
+
+        yield from ci_scopes(source, settings, gitlab=gitlab, site=site)
     finally:
         client.close()
 

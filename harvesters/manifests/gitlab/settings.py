@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 
 from pydantic import model_validator
 
-from harvesters.manifests.settings import RepositorySettings
+from harvesters.ci.settings import CiSettings
 from schemas.strict import Flag, Line, Word
 
 SEGMENT: Final = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]+"
@@ -13,7 +13,7 @@ GROUP: Final = re.compile(rf"[1-9]\d{{0,18}}|{SEGMENT}(?:/{SEGMENT})*", re.ASCII
 PROJECT: Final = re.compile(rf"[1-9]\d{{0,18}}|{SEGMENT}(?:/{SEGMENT})+", re.ASCII)
 
 
-class GitLabSettings(RepositorySettings):
+class GitLabSettings(CiSettings):
     """`groups` and `projects`: full paths as in their addresses, or numbers.
 
     `url` is the address that people open. `teams`: groups and who belongs to them, as owners.

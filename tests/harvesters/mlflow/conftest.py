@@ -20,6 +20,7 @@ from harvesters.mlflow.names import Place
 from harvesters.mlflow.prompts import PROMPTS
 from harvesters.mlflow.sweep import RegistrySweep
 from harvesters.runner import harvest
+from schemas.commits import NamedCommit
 from schemas.harvest import (
     CloseHarvest,
     Coverage,
@@ -55,15 +56,20 @@ class Catalog:
         self.cursor: str | None = None
         self.opened: list[OpenHarvest] = []
         self.closed: list[CloseHarvest] = []
+        self.left: Sequence[Hint] = ()  # by webhooks
 
     def full_cursor(self, scope: str) -> str | None:
         """Of the only scope."""
         assert scope
         return self.cursor
 
+    def commits(self) -> Iterator[Sequence[NamedCommit]]:
+        """Nobody has named any."""
+        return iter(())
+
     def hints(self) -> Sequence[Hint]:
-        """No webhook said anything."""
-        return ()
+        """Those that the test left."""
+        return self.left
 
     def open(self, asked: OpenHarvest, *, dry_run: bool) -> HarvestOpened:
         """Begin, with the cursor of the last complete harvest."""

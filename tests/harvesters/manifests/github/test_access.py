@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from harvesters.ci.settings import CiSettings
 from harvesters.errors import SourceRefused, SourceUnavailable
 from harvesters.http import SourceDenied
 from harvesters.manifests.github import Ways, harvesters
 from harvesters.manifests.github.settings import API, GitHubSettings
-from harvesters.manifests.settings import RepositorySettings
 from harvesters.registry import Secret, find_factory
 from schemas.sources import SourceSettings
 from tests.architecture.source import ROOT
@@ -129,7 +129,7 @@ def test_settings_refused(told: Mapping[str, Any]) -> None:
 
 
 def test_factory(github: GitHub) -> None:
-    """A scope for each owner, one for single repositories, one for each organisation's teams."""
+    """Each owner's and single repositories, organisations' teams, deployments and builds."""
     told = {
         "url": github.url, "organisations": ["Acme"], "users": ["anna"],
         "repositories": ["retail/churn"],
@@ -142,8 +142,12 @@ def test_factory(github: GitHub) -> None:
     made = [one.scope for one in find_factory("github")(source, secret, {})]
     silent = [one.scope for one in harvesters(source, None, {})]
 
-    assert made == ["repositories/acme", "repositories/anna", "repositories", "teams/acme"]
-    assert silent == made[:3]
+    assert made == [
+        "repositories/acme", "repositories/anna", "repositories", "teams/acme",
+        "deployments/acme", "builds/acme", "deployments/anna", "builds/anna", "deployments",
+        "builds",
+    ]  # fmt: skip
+    assert silent == [one for one in made if one != "teams/acme"]
     assert github.asked == []
 
 
@@ -163,9 +167,7 @@ def test_settings_documented() -> None:
     """docs/repositories-github.md lists what only this kind is told, with the API's address."""
     text = (ROOT / "docs/repositories-github.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    own = [
-        name for name in GitHubSettings.model_fields if name not in RepositorySettings.model_fields
-    ]
+    own = [name for name in GitHubSettings.model_fields if name not in CiSettings.model_fields]
 
     assert listed == own
     assert f"`{API}`" in text

@@ -136,15 +136,18 @@ def test_token_unusable(server: GitLabServer, text: str) -> None:
 
 
 def test_scopes(server: GitLabServer) -> None:
-    """One a group, one for single projects; members where there is a token and they are wanted."""
-    told = {"groups": ["acme", "42"], "projects": ["other/churn"]}
+    """Each group and single projects: repositories, members with a token, deployments, builds."""
+    told: dict[str, Any] = {"groups": ["acme", "42"], "projects": ["other/churn"]}
     secret = Secret(TOKEN, "127.0.0.1")
+    none: dict[str, Any] = {"builds": "none", "deployments": "none"}
 
     assert [one.scope for one in made(server, secret=secret, **told)] == [
         "repositories/acme", "repositories/42", "repositories", "groups/acme", "groups/42",
+        "deployments/acme", "builds/acme", "deployments/42", "builds/42", "deployments", "builds",
     ]  # fmt: skip
-    assert [one.scope for one in made(server)] == ["repositories/acme"]
-    assert [one.scope for one in made(server, secret=secret, teams="none")] == ["repositories/acme"]
+    assert [one.scope for one in made(server, **none)] == ["repositories/acme"]
+    silent = made(server, secret=secret, teams="none", **none)
+    assert [one.scope for one in silent] == ["repositories/acme"]
 
 
 def test_address_refused(server: GitLabServer) -> None:

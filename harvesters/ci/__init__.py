@@ -1,0 +1,1 @@
+"""CI systems: what they built, from which commit, and what they deployed."""

@@ -1,0 +1,1 @@
+"""GitHub Actions and GitHub's deployments, of a source of kind `github`."""

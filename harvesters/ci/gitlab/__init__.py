@@ -1,0 +1,1 @@
+"""GitLab's pipelines and deployments, of a source of kind `gitlab`."""

@@ -1,0 +1,1 @@
+"""Serving platforms: what runs, whoever put it there."""

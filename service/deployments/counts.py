@@ -1,0 +1,58 @@
+"""How much runs unaccounted for, and how much is said to run and unseen: by source, and in all."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from schemas.deployments import CAUSES
+from service.access.policy import Caller
+from service.catalog.view import everyone
+from service.deployments.ghosts import production
+from service.deployments.judging import judged
+from service.deployments.unregistered import with_state
+
+COUNTED: Final = ("unregistered_deployments", "ghosts", "not_observable")
+
+
+def by_source(caller: Caller) -> sa.Subquery:
+    """Of each source that speaks of any: open ones of what it says, as far as the caller sees."""
+    each = judged(caller, approved=()).subquery("each")
+    unregistered = sa.select(
+        sa.func.unnest(each.c.sources).label("source"), sa.literal("open").label("what")
+    ).where(each.c.unregistered)
+    said = production(caller)
+    unseen = sa.select(sa.func.unnest(said.c.sources).label("source"), said.c.state).where(
+        said.c.state.is_not(None)
+    )
+    found = sa.union_all(unregistered, unseen).subquery("things")
+    number = sa.func.count()
+    return (
+        sa.select(
+            found.c.source,
+            *(
+                number.filter(found.c.what == what).label(name)
+                for name, what in zip(COUNTED, ("open", "ghost", "not_observable"), strict=True)
+            ),
+        )
+        .group_by(found.c.source)
+        .subquery("counted")
+    )
+
+
+def open_causes(session: Session, *, approved: Sequence[str]) -> dict[str, int]:
+    """How many deployments are open for each cause; none is zero."""
+    each = with_state(everyone(), approved=approved)
+    cause = sa.func.unnest(each.c.causes, type_=sa.Text).label("cause")
+    listed = sa.select(cause).where(each.c.state == "open").subquery("listed")
+    counted = sa.select(listed.c.cause, sa.func.count()).group_by(listed.c.cause)
+    found: dict[Any, int] = dict(session.execute(counted).all())
+    return {code: found.get(code, 0) for code in CAUSES}
+
+
+def count_ghosts(session: Session) -> int:
+    """How many things are said to be in production and are not seen."""
+    found = production(everyone())
+    number = sa.select(sa.func.count()).select_from(found).where(found.c.state == "ghost")
+    return int(session.execute(number).scalar_one())
