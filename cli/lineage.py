@@ -82,7 +82,10 @@ def tree(graph: Mapping[str, Any]) -> Iterator[str]:
             continue
         steps = defaultdict[str, list[Mapping[str, Any]]](list)
         for edge in graph["edges"]:
-            steps[edge[here]].append(edge)
+            one = edge
+            if way == "upstream" and edge["relation"] == "model" and edge["from"] == graph["root"]:
+                one = edge | {"from": edge["to"], "to": edge["from"]}  # its versions are the model
+            steps[one[here]].append(one)
         yield f"{way}:"
         lines = list(_below(graph["root"], steps, nodes=nodes, there=there))
         yield from lines or [f"{STEP}nothing that the catalog knows"]

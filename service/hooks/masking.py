@@ -7,7 +7,8 @@ from typing import Any, Final
 from schemas.masking_documents import MASKED, mask_document
 
 FREE: Final = re.compile(
-    r"(?:template)?parameters|build_?vars|env(?:ironment)?_?vars|log", re.IGNORECASE
+    r"(?:template)?parameters|build_?vars|env(?:ironment)?_?vars|log|inputs|client_payload|payload",
+    re.IGNORECASE,
 )
 
 

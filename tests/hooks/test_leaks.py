@@ -44,6 +44,9 @@ SECRETIVE: Final[dict[str, Any]] = {
     "authorization": CANARY,
     "trigger_token": CANARY,
     "session_cookie": CANARY,
+    "inputs": {"notes": CANARY},
+    "client_payload": {"notes": [CANARY]},
+    "deployment": {"payload": {"notes": CANARY}},
 }
 HEADERS: Final = {
     "X-GitHub-Hook-Installation-Target-ID": CANARY,
