@@ -34,9 +34,9 @@ LATE: Final[dict[str, type[BaseModel]]] = {
 }  # fmt: skip
 
 
-def read_lineage(event: Any) -> None:
+def read_lineage(event: Any) -> object:
     """As the intake of OpenLineage does."""
-    read_event(event, source="airflow", zone=None, now=datetime.now(UTC))
+    return read_event(event, source="airflow", zone=None, now=datetime.now(UTC))
 
 
 OF_OTHERS: Final[dict[str, Callable[[Any], Any]]] = {  # bodies in forms of others
