@@ -70,7 +70,8 @@ def test_read_settings_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         "max_body_bytes": 1_048_576, "body_seconds": 30, "requests_per_second": 200,
         "requests_burst": 4_000, "hook_body_bytes": 1_048_576, "hook_requests_per_second": 20,
         "hook_requests_burst": 200, "log_format": "json", "log_level": "info",
-        "export_signing_key_file": None,
+        "export_signing_key_file": None, "exchanges_per_second": 5, "exchanges_burst": 100,
+        "outbound_allow": "", "identity_ca_file": None, "approved_blueprints": "",
     }  # fmt: skip
 
 
