@@ -32,7 +32,7 @@ def reconcile_all(database: Database, *, actor: Actor, dry_run: bool) -> Iterato
     Repairs them step by step unless it is a dry run; a second run finds nothing. Entries that lost
     their row come first, since others refer to it; a dry run makes these rows anew in every step.
     """
-    cause, restored = Cause(actor), list[Sequence[UUID]]()
+    cause, restored, listed = Cause(actor), list[Sequence[UUID]](), set[str]()
     rowless = list(_steps(_without_row(database)))
     for ids in chain(rowless, _in_id_order(database)):
 
@@ -49,7 +49,10 @@ def reconcile_all(database: Database, *, actor: Actor, dry_run: bool) -> Iterato
         told = database.transact(repaired)
         if dry_run and ids in rowless:
             restored.append(ids)
-        yield from told
+        for one in told:  # a dry run meets what follows from others in their step and in its own
+            if (text := one.model_dump_json()) not in listed:
+                listed.add(text)
+                yield one
 
 
 def _repair(session: Session, ids: Sequence[UUID], *, cause: Cause) -> Outcome:

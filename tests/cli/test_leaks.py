@@ -142,7 +142,9 @@ def misuse(url: str, admin: str, token: str) -> Iterator[str]:
 
 def read(url: str, admin: str) -> Iterator[str]:
     """Everything that readers and admins can ask for."""
-    with httpx2.Client(headers={"Authorization": f"Bearer {admin}"}, trust_env=False) as http:
+    with httpx2.Client(
+        headers={"Authorization": f"Bearer {admin}"}, trust_env=False, timeout=60
+    ) as http:
         for path in (
             "models", "versions", "models.csv", "versions.csv", "sources", "sources/leaky",
             "models/retail/churn?provenance=true", "models/retail/churn/versions/1?provenance=true",
