@@ -161,7 +161,8 @@ def test_large(company: Company, statements: Statements) -> None:
         with statements() as said:
             for path in (UNREGISTERED, "ghosts"):
                 company.service.get(path, page_size="10")
-        counted.append(len(said))
+        # That a token was used is written once a minute, beside what is counted here.
+        counted.append(len([one for one in said if "last_used_at" not in one]))
     assert counted[0] == counted[1]
 
     seen, token = set[str](), None
