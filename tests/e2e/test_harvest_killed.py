@@ -11,7 +11,7 @@ from tests.e2e.proxy import Answered, Asked, CutConnection, Proxy
 from tests.e2e.site import Site, Workspace
 from tests.support.catalog import changes, last_change, rows
 
-STEPS: Final = ("source", "open", "sightings", "observations", "unseen", "close")
+STEPS: Final = ("hints", "source", "open", "sightings", "observations", "unseen", "close")
 LATER: Final = "UPDATE harvest SET lease_until = clock_timestamp() - interval '1 second'"
 
 

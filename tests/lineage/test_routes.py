@@ -98,7 +98,10 @@ def test_command(
     assert run("retail/churn", "--direction", "upstream") == (0, (
         "model retail/churn\n"
         "upstream:\n"
-        "  nothing that the catalog knows\n"
+        "  version retail/churn/7 [model]\n"
+        "    dataset s3://lake/features [training]\n"
+        f"      training run {FLOW}/{RUN_ID} [outputs]\n"
+        "        dataset s3://lake/raw [datasets]\n"
     ))  # fmt: skip
     code, shown = run("--dataset", "uri:s3://lake/raw", "--json")
     assert code == 0
