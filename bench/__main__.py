@@ -8,12 +8,15 @@ from typing import Final
 
 from bench import (
     as_of,
+    controls,
     csv_export,
     first_harvest,
     idle,
     ingest,
     reads,
     repositories,
+    revaluation,
+    tiering,
     unchanged_sweep,
 )
 from bench import check as of_manifests
@@ -31,6 +34,9 @@ BENCHES: Final[Mapping[str, Callable[[Stage], Result]]] = {
     "check": of_manifests.measure,
     "idle": idle.measure,
     "repositories": repositories.measure,
+    "revaluation": revaluation.measure,
+    "tiering": tiering.measure,
+    "controls": controls.measure,
 }
 
 

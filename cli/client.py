@@ -109,10 +109,11 @@ class Client:
         return str(self._answer("GET", path).headers.get("ETag", ""))
 
     def change(
-        self, method: str, path: str, *, body: Any = None, match: str = "", **params: Any
+        self, method: str, path: str, *, body: Any = None, match: str | None = "", **params: Any
     ) -> Any:
-        """Change what was read if it still has this tag; reads JSON."""
+        """Change what was read if it still has this tag (None: if it is not there); reads JSON."""
         headers = {"If-Match": match} if match else {}
+        headers |= {"If-None-Match": "*"} if match is None else {}
         return self._json(method, path, json=body, params=params, headers=headers)
 
     def delete(self, path: str) -> None:

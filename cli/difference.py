@@ -220,6 +220,9 @@ def _rows(entry: Mapping[str, Any]) -> list[list[Any]]:
     if entry["retired"]:
         rows.append([called, "(retired)", UNSTATED, "ends"])
     rows += [[called, "(joined)", name, "becomes one with it"] for name in entry["joined"]]
+    model = entry["model"] or {}
+    if (now := _tier(model, "_before")) != (then := _tier(model, "")):
+        rows.append([called, "(tier)", now, then])
     return rows + [
         [called, field["field"], _value(field["before"]), _value(field["after"])]
         for field in entry["fields"]
@@ -241,8 +244,12 @@ def _beside(entry: Mapping[str, Any]) -> Iterator[str]:
     for one in model["missing"]:
         about = one["name"] or ("a use of it: none is declared" if one["kind"] == "use" else called)
         yield f"{called}: its tier would lack, of {about}: {', '.join(one['facts'])}."
-    if model["tier"] is not None:
-        yield f"{called}: its tier would be {model['tier']}."
+
+
+def _tier(model: Mapping[str, Any], when: str) -> str:
+    """As it stands in a line: `LOW FIRM`."""
+    said = (model.get(f"tier{when}"), model.get(f"tier_status{when}"))
+    return " ".join(one for one in said if one) or UNSTATED
 
 
 def _called(entry: Mapping[str, Any]) -> str:

@@ -15,9 +15,10 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End expired harvests, tidy up, let old training runs go, seal the ledger."""
+    """End expired harvests, tidy up, let old training runs go, send events, seal the ledger."""
     from cli.database import operated, signing_keys, worker_settings
     from cli.ledger import seal_once
+    from cli.receiver import send_once
     from service.db import APP_ROLE
     from service.operation.jobs import run_jobs
 
@@ -25,6 +26,7 @@ def evaluate(
     keys = signing_keys(told.export_signing_key_file)
     with operated(APP_ROLE) as database:
         done = run_jobs(database, training_run_days=told.training_run_days, dry_run=dry_run)
+        done |= send_once(database, told, dry_run=dry_run)
         done["changes_sealed"] = seal_once(database, keys, dry_run=dry_run)
     if as_json:
         print_json(done)

@@ -27,6 +27,7 @@ from service.operation.checks import (
     declared,
 )
 from service.operation.hooked import check_webhooks
+from service.operation.outgone import check_receivers
 from service.operation.sealed import check_ledger
 from service.settings import SettingsRefused, read_settings
 
@@ -84,7 +85,7 @@ def _disk(url: str) -> Iterator[Finding]:
 def _database(database: Database, *, offline: bool) -> Iterator[Finding]:
     """Each check by itself: one that fails does not hide what the others find."""
     checks: list[Callable[[Database], Iterator[Finding]]] = [check_server, check_schema]
-    checks += [check_sources, check_upkeep, check_ledger, _webhooks]
+    checks += [check_sources, check_upkeep, check_ledger, _webhooks, check_receivers]
     for check in checks:
         try:
             yield from check(database)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cli.exits import Exit, Stop
-from harvesters.yaml_walk import Document, YamlRefused, read_yaml
 from schemas.sources import SourceSettings, SourcesFile
+from schemas.yaml_walk import Document, YamlRefused, read_yaml
 
 INTEGER: Final = re.compile(r"-?[0-9]{1,12}")
 DECIMAL: Final = re.compile(r"-?[0-9]{1,12}\.[0-9]{1,12}")

@@ -18,12 +18,13 @@ TimeLimit = Annotated[
 
 @app.command()
 def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> None:
-    """Harvest each source when it is due; seal the ledger; do the periodic jobs."""
+    """Harvest each source when it is due; seal the ledger; send events; do the periodic jobs."""
     import structlog
 
     from cli.client import service_url
     from cli.crew import Crew, Plan, installed_kinds
     from cli.database import operated, signing_keys, worker_settings
+    from cli.receiver import courier
     from service.db import APP_ROLE
     from service.ledger.sealer import Sealer
     from service.logs import set_up_logs
@@ -39,7 +40,7 @@ def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> N
         def tell(source: str, said: str) -> None:
             log.info("harvest_says", source=source, said=said)
 
-        with Sealer(database, keys):
+        with Sealer(database, keys), courier(database, told):
             Crew(database, plan, tell=tell, onto=DEVNULL).work(stopping)
 
 

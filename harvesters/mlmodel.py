@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from harvesters.dropped import Dropped, reason
-from harvesters.yaml_walk import YamlRefused, read_yaml
+from schemas.yaml_walk import YamlRefused, read_yaml
 
 GENERIC: Final = "python_function"  # beside nearly every other flavor
 FLAVORS: Final = frozenset(  # of MLflow itself, past ones among them

@@ -14,6 +14,7 @@ GROUP: Final = "model_catalog.harvesters"
 BUILT_IN: Final = {
     "mlflow": "harvesters.mlflow:harvesters",
     "directory": "harvesters.directory:harvesters",
+    "omb-inventory": "harvesters.inventory:harvesters",
     "git": "harvesters.manifests.git:harvesters",
     "gitlab": "harvesters.manifests.gitlab:harvesters",
     "github": "harvesters.manifests.github:harvesters",
@@ -26,6 +27,7 @@ REPLAYS: Final = "model_catalog.replays"
 REPLAYED: Final = {
     "mlflow": "harvesters.mlflow.replay:REPLAYS",
     "directory": "harvesters.directory.harvest:REPLAYS",
+    "omb-inventory": "harvesters.inventory.harvest:REPLAYS",
     "git": "harvesters.manifests.replays:REPLAYS",
     "github": "harvesters.manifests.replays:REPLAYS",
     "gitlab": "harvesters.manifests.replays:REPLAYS",

@@ -101,6 +101,13 @@ class ModelRow(EntryRow):
 
     versions: Count
     newest_version: Line | None
+    tier: Line | None = None  # None: nobody has evaluated it yet
+    tier_status: Line | None = None
+    tier_low: Line | None = None
+    tier_high: Line | None = None
+    workflow_tier: Line | None = None
+    review_state: Line | None = None
+    next_review_due: Instant | None = None
 
 
 class VersionRow(EntryRow):

@@ -2,28 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from schemas.facts_base import Facts
 from schemas.identifiers import Identifier, Kind
-from schemas.strict import Closed, Count, Flag, Instant, Number
+from schemas.strict import Count, Flag, Instant, Number
+from schemas.use_facts import UseFacts
 from schemas.values import (
-    Article63Basis,
     Artifact,
     AssetKind,
     BuildRef,
     Commit,
     DatasetLink,
-    DecisionRole,
     Digest,
     Environment,
-    EuRole,
     Explainability,
     Exposure,
     Factor,
-    FinancialExposure,
-    HarmReversibility,
     Lifecycle,
     Line,
     Lines,
@@ -38,9 +35,7 @@ from schemas.values import (
     Origin,
     OwnerRef,
     Ownership,
-    PeopleAffected,
     Provenance,
-    RegulatoryUse,
     Remark,
     RepositoryLink,
     RepositoryRef,
@@ -57,13 +52,10 @@ from schemas.values import (
     WaiverRequest,
 )
 
-
-class Facts(Closed):
-    """Base of all facts. Left out: not stated. None or (): stated empty."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    about: ClassVar[Kind]
+__all__ = [
+    "FACTS", "BuildFacts", "DatasetFacts", "DeploymentFacts", "Facts", "ModelFacts", "OwnerFacts",
+    "RepositoryFacts", "TrainingRunFacts", "UseFacts", "VersionFacts", "merge_rules", "references",
+]  # fmt: skip
 
 
 class ModelFacts(Facts):
@@ -84,6 +76,7 @@ class ModelFacts(Facts):
     model_class: Annotated[Factor[ModelClass], Merge.TOP] = None
     data_sensitivity: Annotated[Factor[Sensitivity], Merge.TOP] = None
     exposure: Annotated[Factor[Exposure], Merge.TOP] = None
+    protected_features: Annotated[Lines | None, Merge.TOP] = None
     downstream_dependents: Annotated[Count | None, Merge.TOP] = None
     vendor_name: Annotated[Line | None, Merge.TOP] = None
     contract_ref: Annotated[Line | None, Merge.TOP] = None
@@ -95,6 +88,7 @@ class ModelFacts(Facts):
     performance_thresholds: Annotated[ListOf[Threshold] | None, Merge.TOP] = None
     monitoring_interval_days: Annotated[Count | None, Merge.TOP] = None
     monitoring_url: Annotated[Line | None, Merge.TOP] = None
+    last_monitored_at: Annotated[Instant | None, Merge.LATEST] = None
     log_retention_days: Annotated[Count | None, Merge.TOP] = None
     pmm_plan_ref: Annotated[Line | None, Merge.TOP] = None
     incident_contact: Annotated[Line | None, Merge.TOP] = None
@@ -106,6 +100,7 @@ class ModelFacts(Facts):
     uses: Annotated[Lines | None, Merge.UNION] = None
     repositories: Annotated[SetOf[RepositoryLink] | None, Merge.UNION] = None
     datasets: Annotated[SetOf[DatasetLink] | None, Merge.UNION] = None
+    depends_on: Annotated[SetOf[ModelRef] | None, Merge.UNION] = None  # whose output it consumes
     waivers: Annotated[SetOf[WaiverRequest] | None, Merge.UNION] = None
     links: Annotated[SetOf[Link] | None, Merge.UNION] = None
     warnings: Annotated[Lines | None, Merge.UNION] = None  # what of it could not be used, and why
@@ -296,38 +291,6 @@ class DeploymentFacts(Facts):
     created_at: Annotated[Instant | None, Merge.TOP] = None
     ended_at: Annotated[Instant | None, Merge.LATEST] = None
     warnings: Annotated[Lines | None, Merge.UNION] = None
-
-
-class UseFacts(Facts):
-    """About one purpose that a model is used for; risk belongs to (model, use)."""
-
-    about = Kind.USE
-
-    model: Annotated[ModelRef | None, Merge.TOP] = None
-    name: Annotated[Line | None, Merge.TOP] = None
-    purpose: Annotated[Text | None, Merge.TOP] = None
-    line_of_business: Annotated[Line | None, Merge.TOP] = None
-    jurisdictions: Annotated[Lines | None, Merge.TOP] = None
-    user_groups: Annotated[Text | None, Merge.TOP] = None
-    restrictions: Annotated[Lines | None, Merge.TOP] = None
-    operating_boundaries: Annotated[Text | None, Merge.TOP] = None
-    human_oversight: Annotated[Literal["in_loop", "on_loop", "none"] | None, Merge.TOP] = None
-    appeal_route: Annotated[Text | None, Merge.TOP] = None
-    fallback: Annotated[Text | None, Merge.TOP] = None
-    exposure: Annotated[Factor[Exposure], Merge.TOP] = None
-    decision_role: Annotated[Factor[DecisionRole], Merge.TOP] = None
-    people_affected_per_year: Annotated[Factor[PeopleAffected] | Count, Merge.TOP] = None
-    financial_exposure_per_year: Annotated[Factor[FinancialExposure] | Count, Merge.TOP] = None
-    regulatory_use: Annotated[Factor[RegulatoryUse], Merge.TOP] = None
-    harm_reversibility: Annotated[Factor[HarmReversibility], Merge.TOP] = None
-    regulated_purposes: Annotated[Lines | dict[Line, Flag] | None, Merge.TOP] = None
-    eu_role: Annotated[EuRole | None, Merge.TOP] = None
-    annex_iii_point: Annotated[Line | None, Merge.TOP] = None
-    profiling: Annotated[Flag | None, Merge.TOP] = None
-    art6_3_basis: Annotated[Factor[Article63Basis], Merge.TOP] = None
-    art6_3_ref: Annotated[Line | None, Merge.TOP] = None
-    writes_system_of_record: Annotated[Flag | None, Merge.TOP] = None
-    per_action_approval: Annotated[Flag | None, Merge.TOP] = None
 
 
 FACTS: Final[Mapping[Kind, type[Facts]]] = {

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from schemas.facts import FACTS
 from schemas.identifiers import Identifier, Kind
+from schemas.policy_scale import TIERS
 from schemas.values import DatasetLink, OneOf, Ownership, RepositoryLink
 
 
@@ -70,9 +71,14 @@ LINKS: Final[Mapping[type, tuple[str, Kind]]] = {
     DatasetLink: ("dataset", Kind.DATASET),
     RepositoryLink: ("repository", Kind.REPOSITORY),
 }
+NAMED_OTHERWISE: Final = {
+    "members": Kind.OWNER,
+    "depends_on": Kind.MODEL,
+}  # facts, by whom they name
 LONG: Final = frozenset(  # nobody filters by a whole page of text; `q` looks into some
     {"description", "input_schema", "output_schema", "schema", "card", "purpose", "user_groups",
-     "operating_boundaries", "appeal_route", "fallback"}
+     "operating_boundaries", "appeal_route", "fallback", "benefits", "potential_impacts",
+     "us_high_impact_reason"}
 )  # fmt: skip
 EXACT: Final = ("", "not")
 ROLES: Final = ("accountable", "developer", "delegate")
@@ -88,6 +94,23 @@ OF_ENTRIES: Final = (
         for name in ("first_seen_at", "updated_at", "gone_since")
     ),
 )
+RISK: Final[Mapping[str, tuple[str, ...]]] = {  # what is computed of a model
+    "tier": TIERS,
+    "tier_status": ("FIRM", "PROVISIONAL", "OVERRIDDEN"),
+    "workflow_tier": TIERS,
+    "review_state": (
+        "RESTRICTED",
+        "APPROVED_WITH_CONDITIONS",
+        "APPROVED",
+        "REVIEWED_WITH_CONDITIONS",
+        "REVIEWED",
+        "EXCEPTION",
+        "EXEMPT",
+        "IN_USE_PENDING_REVIEW",
+        "IN_USE_UNREVIEWED",
+        "NOT_IN_USE",
+    ),
+}
 NAMESPACED: Final = (Kind.MODEL, Kind.VERSION, Kind.USE, Kind.DEPLOYMENT)
 
 
@@ -101,6 +124,9 @@ def filterable(kind: Kind) -> Mapping[str, Filterable]:
         found["departed"] = Filterable("departed", Form.FLAG, operators=("",))
     if kind is Kind.MODEL:  # as its address has it, compared without case
         found["name"] = Filterable("name", Form.TEXT, operators=EXACT)
+        found |= {
+            one: Filterable(one, Form.CHOICE, "", c, operators=EXACT) for one, c in RISK.items()
+        }
     return found
 
 
@@ -132,7 +158,7 @@ def _of_facts(kind: Kind) -> Iterator[Filterable]:
 
 
 def _named(fact: str) -> Kind:
-    return Kind.OWNER if fact == "members" else Kind(fact.removesuffix("s"))
+    return NAMED_OTHERWISE.get(fact) or Kind(fact.removesuffix("s"))
 
 
 def _role(target: Kind) -> str | None:
@@ -178,12 +204,12 @@ def parameter(field: Filterable, operator: str) -> str:
 
 SORTABLE: Final = frozenset({Form.TEXT, Form.CHOICE, Form.NUMBER, Form.MOMENT, Form.FLAG})
 OF_OWNERS: Final = frozenset({"departed", "owner_departed", "owner_role"})  # no values to count
-UNORDERED: Final = OF_OWNERS | {"source", "stale", "stale_source"}
+UNORDERED: Final = OF_OWNERS | {"source", "stale", "stale_source", *RISK}
 FACETED: Final = frozenset(  # beside all choices and flags: what has few values
     {"namespace", "owner", "source", "tags", "license", "vendor_name", "framework", "stage",
      "status", "repository", "dataset", "experiment", "source_type", "platform", "environment",
      "created_by", "topics", "jurisdictions", "line_of_business", "workflow", "event",
-     "visibility", "base_model", "actor", "lifecycle", "model"}
+     "visibility", "base_model", "actor", "lifecycle", "model", "organisation", "topic"}
 )  # fmt: skip
 
 

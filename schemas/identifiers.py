@@ -88,6 +88,7 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
         "person": BOUND, "other": BOUND, "name": NAME, "hf": NAMED_ONLY, "foreign": FOREIGN,
         "part": PART._replace(below=10),
         "file": FOREIGN._replace(keeps_alive=True),
+        "omb": ALIVE,
     },
     Kind.VERSION: {
         "mlflow": MLFLOW,
@@ -108,6 +109,7 @@ SCHEMES: Final[Mapping[Kind, Mapping[str, Scheme]]] = {
         "openlineage": ALIVE,
         "manifest": IN_FILE,
         "foreign": FOREIGN._replace(keeps_alive=True),
+        "omb": ALIVE,
     },
     Kind.OWNER: {
         "handle": ALIVE,

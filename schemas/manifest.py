@@ -30,6 +30,7 @@ from schemas.manifest_values import (
     License,
     Line,
     ListOf,
+    ModelPath,
     Name,
     Namespace,
     Notes,
@@ -154,6 +155,12 @@ class Spec(Written):
         default=None,
         description="How many systems consume its output; what the catalog counts can only raise "
         "it. Risk is computed from it.",
+    )
+    depends_on: Annotated[ListOf[ModelPath], Field(max_length=1_000)] = Field(
+        default=(),
+        description="Models of the catalog whose output this one consumes; they are told so. Risk "
+        "is computed from it.",
+        examples=[["retail/churn"]],
     )
     exposure: Factor[values.Exposure] = Field(
         default=None,

@@ -41,6 +41,7 @@ DIGEST: Final = (
     r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}(\.dir)?|mlflow:[0-9a-f]{8}|delta:[0-9]{1,19}"
     r"|hf:[0-9a-f]{40})$"
 )
+MODEL_PATH: Final = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?/[^\s/]+$"
 SPDX: Final = (
     r"^\(*[A-Za-z0-9][A-Za-z0-9.+:-]*\)*( (AND|OR|WITH) \(*[A-Za-z0-9][A-Za-z0-9.+:-]*\)*)*$"
 )
@@ -187,6 +188,16 @@ BaseModel = Annotated[
         fix="write it like hf://org/name@main, retail/churn or https://example.com/model",
     ),
     json(type=list(WRITTEN), maxLength=1_024, pattern=BASE),
+]
+ModelPath = Annotated[
+    Inline,
+    StringConstraints(max_length=200),
+    formed(
+        MODEL_PATH,
+        "the name of a model in the catalog: namespace/name",
+        fix="write it like retail/churn",
+    ),
+    json(type=list(WRITTEN), maxLength=200, pattern=MODEL_PATH),
 ]
 Blueprint = Annotated[
     Inline,

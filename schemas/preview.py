@@ -33,20 +33,26 @@ class Missing(Closed):
 
 
 class ModelPreview(Closed):
-    """What of a model would stay unknown. `tier` is null as long as none is computed.
+    """What of a model would stay unknown, and how risky it would be.
 
-    An owner is known when some source describes it: a name alone may be misspelled.
+    An owner is known when some source describes it: a name alone may be misspelled. `tier` is null
+    where so many models would be concerned that the worker rates them; `tier_before` where nobody
+    has rated it yet.
     """
 
     owner_known: bool
     missing: tuple[Missing, ...]
     tier: Line | None = None
+    tier_status: Line | None = None
+    tier_before: Line | None = None
+    tier_status_before: Line | None = None
 
 
 class EntryPreview(Closed):
     """One entry that would begin or change, as readers would see it.
 
-    A model that the batch speaks of is there also if it would stay as it is.
+    A model that the batch speaks of is there also if it would stay as it is, others if their tier
+    would be another.
 
     `subject` is the observation's that speaks of it, if one does. `conflicts` are fields about
     which sources would newly disagree. `joined` names entries that would become one with it.

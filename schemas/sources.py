@@ -37,6 +37,7 @@ class SourceKind(StrEnum):
     OPENLINEAGE = "openlineage"
     PERSON = "person"
     DIRECTORY = "directory"
+    OMB_INVENTORY = "omb-inventory"
 
 
 PRECEDENCE: Final[Mapping[str, int]] = {
@@ -52,6 +53,7 @@ PRECEDENCE: Final[Mapping[str, int]] = {
     SourceKind.OPENLINEAGE: 30,
     SourceKind.PERSON: 70,
     SourceKind.DIRECTORY: 80,
+    SourceKind.OMB_INVENTORY: 50,
 }
 REPOSITORIES: Final = frozenset({SourceKind.GIT, SourceKind.GITHUB, SourceKind.GITLAB})
 SERVING: Final = frozenset({SourceKind.KUBERNETES, SourceKind.SAGEMAKER})  # they see what runs

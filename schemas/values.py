@@ -19,7 +19,7 @@ from schemas.canonical import (
 from schemas.digest import as_set
 from schemas.identifiers import Identifier, Kind
 from schemas.masking import mask_secrets
-from schemas.strict import Closed, Flag, Instant, Number
+from schemas.strict import Closed, Count, Flag, Instant, Number
 
 
 class Merge(StrEnum):
@@ -228,6 +228,41 @@ class Link(Part):
     url: Line
 
 
+class Practice(Part):
+    """A practice of risk management that a use is to follow, and how far that is."""
+
+    practice: Line
+    state: Line
+
+
+class Authorisation(Part):
+    """Whether a use may run on its agency's systems, and on which one."""
+
+    granted: Flag | None = None
+    system: Line | None = None
+
+
+class GroupRate(Part):
+    """How often a group of people is chosen, and its share of the rate of the group chosen most."""
+
+    group: Line
+    n: Count | None = None
+    rate: Number | None = None
+    impact_ratio: Number | None = None
+
+
+class SourceCell(Part):
+    """A cell of a table, where the facts alone do not say what stood in it.
+
+    `normalised` is what was read from it, `reason` why it is kept.
+    """
+
+    column: Line
+    raw: Text
+    normalised: Line | None = None
+    reason: Line
+
+
 class Metric(Part):
     """One measured value; not a number and infinite ones are null."""
 
@@ -259,6 +294,7 @@ PeopleAffected = Literal["none", "lt_1k", "1k_50k", "50k_500k", "gt_500k"]
 FinancialExposure = Literal["lt_100k", "100k_1m", "1m_10m", "10m_100m", "gt_100m"]
 RegulatoryUse = Literal["none", "internal_control_or_reporting", "regulatory_requirement"]
 HarmReversibility = Literal["trivial", "reversible", "hard", "irreversible"]
+Withheld = Literal["no", "disclosure_risk", "prohibited_by_law", "other"]
 EuRole = Literal["provider", "deployer", "importer", "distributor"]
 Article63Basis = Literal[
     "none",

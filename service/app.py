@@ -1,7 +1,7 @@
 """The composition root: settings and database in, application out; nothing is built at import."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -59,9 +59,23 @@ from service.ledger.sealer import Sealer
 from service.limits import Limited, Limits
 from service.lineage import graph_api as lineage
 from service.lineage import intake_api as lineage_intake
+from service.outgoing import api as receivers
+from service.outgoing.courier import Courier
+from service.outgoing.post import Sender, make_sender
 from service.people import api as people
 from service.people import conflicts_api as conflicts
 from service.people import pins_api as pins
+from service.risk.attestations import api as attestations
+from service.risk.concessions import api as concessions
+from service.risk.controls import api as controls_api
+from service.risk.figures import api as kpis
+from service.risk.findings import api as findings
+from service.risk.reviews import api as reviews
+from service.risk.reviews import rules_api as review_rules
+from service.risk.rules import control_packs_api as control_packs
+from service.risk.rules import policies_api as rule_sets
+from service.risk.samples import api as samples
+from service.risk.tiers import api as tier_api
 from service.settings import Settings
 
 ROUTERS: Final = (
@@ -86,6 +100,8 @@ ROUTERS: Final = (
     exports.router,
     reports.router,
     deployments.router,
+    tier_api.router,
+    controls_api.router,
     details.router,
     histories.router,
     lineage.router,
@@ -97,6 +113,16 @@ ROUTERS: Final = (
     pins.router,
     conflicts.router,
     hooks.router,
+    reviews.router,
+    review_rules.router,
+    rule_sets.router,
+    control_packs.router,
+    findings.router,
+    concessions.router,
+    attestations.router,
+    receivers.router,
+    samples.router,
+    kpis.router,
 )
 THREADS: Final = 12  # for 10 connections: more would only wait in the pool
 HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
@@ -110,7 +136,8 @@ HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
 def create_app(settings: Settings, database: Database, *, seals: bool = False) -> metrics.Measured:
     """The application: every route behind its policy, everything behind limits and the edge.
 
-    With `seals` it seals the ledger beside it, as long as it runs. Raises `KeyRefused`.
+    With `seals` it seals the ledger and sends events beside it, as long as it runs. Raises
+    `KeyRefused`.
     """
     app = build(settings, database)
     app.state.seals = seals
@@ -161,11 +188,18 @@ def build(settings: Settings, database: Database) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    sealing = Sealer(app.state.database, app.state.keys) if app.state.seals else nullcontext()
-    with sealing:
+    with ExitStack() as beside:
+        if app.state.seals:
+            beside.enter_context(Sealer(app.state.database, app.state.keys))
+            beside.enter_context(Courier(app.state.database, _sender(app.state.settings)))
         yield
     app.state.database.dispose()
     app.state.inbox.dispose()
+
+
+def _sender(settings: Settings) -> Sender:
+    key = settings.secret_key.get_secret_value()
+    return make_sender(secret_key=key, source=settings.base_url, allow=settings.outbound_allow)
 
 
 async def _answer_catalog_error(request: Request, error: Any) -> Response:

@@ -29,6 +29,7 @@ UNBOUND: Final = (
     "SELECT set_config(name, '0', true) FROM unnest(ARRAY['statement_timeout', 'lock_timeout',"
     " 'idle_in_transaction_session_timeout']) AS name"
 )
+SEEDED: Final = ("policy", "control_pack")  # what a new schema begins with
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # Logged tables with the columns that are stored, each after those that it refers to.
 TABLES: Final = """
@@ -157,6 +158,8 @@ def read_backup(
             driver = _driver(connection)
             driver.execute(UNBOUND)
             with _without_triggers(driver, manifest["tables"]):
+                for seeded in SEEDED:  # the copy holds what became of them
+                    driver.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(seeded)))
                 for table in manifest["tables"]:
                     _copied_in(driver, archive, table=table, tell=tell)
             for name, value in manifest["sequences"].items():
@@ -247,7 +250,7 @@ def _check_empty(database: Database, revision: str) -> None:
         raise NotEmpty(detail=f"Its schema is {current}, that of the copy {revision}.")
     with database.engine.connect() as connection:
         driver = _driver(connection)
-        for name, _ in _tables(driver):
+        for name in (one for one, _ in _tables(driver) if one not in SEEDED):
             found = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(name))
             if _one(driver, found):
                 raise NotEmpty(detail=f"Table {name} has rows.")

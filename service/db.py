@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import registry
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlmodel import Session, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
+from service.endings import finish
 from service.errors import CatalogError, Conflict, Unavailable
 
 NAMING: Final = {
@@ -66,6 +67,11 @@ class Table(SQLModel, registry=registry(metadata=sa.MetaData(naming_convention=N
     """Base of every table. Rows come from validated schemas: SQLModel checks nothing."""
 
     __table__: ClassVar[sa.Table]  # statements start here
+
+
+def identity() -> Any:
+    """A number that the database gives each row."""
+    return Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True))
 
 
 class Moved(Exception):
@@ -215,6 +221,7 @@ class Database:
             if self._guard is not None:
                 self._guard(session)
             yield session
+            finish(session)
             with _saving():
                 session.commit()
 

@@ -31,6 +31,15 @@ ENTERED: Final = {
     "reason": "in the contract register since 2024",
 }
 
+DECISION: Final = {
+    "outcome": "REVIEWED_WITH_CONDITIONS",
+    "version_digest": DIGEST,
+    "content_digest": DIGEST,
+    "tier_confirmed": True,
+    "comment": "Sound for its purpose; the limits of its data have to be described.",
+    "conditions": [{"text": "Describe the limits", "due_at": "2027-01-31T00:00:00Z"}],
+    "evidence": [{"url": "https://wiki.acme.example/reviews/churn-7", "digest": DIGEST}],
+}
 ENTRY: Final = "0193a0f4-1111-7000-8000-000000000000"
 LINEAGE_EVENT: Final = {
     "eventType": "COMPLETE",
@@ -93,6 +102,93 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
         "version": "7",
         "reason": "the release notes name it",
     },
+    "preview_tier": {"use": "offers", "facts": {"exposure": "offline_batch"}},
+    "confirm_tier": {"facts_digest": f"sha256:{'0' * 64}", "comment": "read with the owner"},
+    "answer_use": {"value": "assists", "reason": "the call centre decides"},
+    "classify_change": {
+        "path": "model.origin",
+        "change_class": "minor",
+        "reason": "the same team, under another company's name",
+    },
+    "record_finding": {
+        "model": "retail/churn",
+        "version": "7",
+        "category": "performance",
+        "severity": "medium",
+        "title": "Precision fell below the agreed limit",
+        "description": "0.61 in October, 0.70 is agreed.",
+        "assignee": "anna",
+    },
+    "acknowledge_finding": {"reason": "we look at it this week"},
+    "plan_finding": {"reason": "trained again with the data of October"},
+    "start_finding": {"reason": "training runs"},
+    "submit_finding": {
+        "reason": "version 8 keeps to the limit",
+        "evidence": [{"url": "https://mlflow.acme.example/#/models/churn/versions/8"}],
+    },
+    "close_finding": {"reason": "0.74 on the test set, as shown"},
+    "rebut_finding": {"reason": "the limit is for another segment"},
+    "withdraw_finding": {"reason": "the limit is for another segment indeed"},
+    "reopen_finding": {"reason": "the evidence is of another version"},
+    "accept_risk_finding": {
+        "reason": "few customers, and replaced in spring",
+        "until": "2027-03-31T00:00:00Z",
+    },
+    "extend_finding": {"reason": "the vendor is late", "due_at": "2027-03-31T00:00:00Z"},
+    "assign_finding": {"assignee": "anna", "reason": "she trained it"},
+    "attest_models": {
+        "statements": "1.0.0",
+        "models": ["retail/churn"],
+        "answers": {
+            **{
+                statement: {"answer": "yes"}
+                for statement in (
+                    "models",
+                    "purpose",
+                    "changes",
+                    "performance",
+                    "limitations",
+                    "exceptions",
+                    "roles",
+                    "policy",
+                    "escalation",
+                )
+            },
+            "restrictions": {"answer": "no", "comment": "letters went out automatically in May"},
+        },
+    },
+    "ask_waiver": {
+        "model": "retail/churn",
+        "control": "BLD-01",
+        "reason": "moves to CI in March",
+        "compensating": "two people look at each upload",
+        "expires_at": "2027-03-31T00:00:00Z",
+    },
+    "ask_exception": {
+        "model": "retail/churn",
+        "version": "7",
+        "reason": "the old version fails on the new tariff",
+        "limits": "new customers alone, no automatic letters",
+        "monitoring": "precision, daily",
+        "informed": ["head of retail"],
+        "expires_at": "2027-01-31T00:00:00Z",
+    },
+    "ask_override": {
+        "tier": "HIGH",
+        "reason": "regulators asked about it",
+        "expires_at": "2027-06-30T00:00:00Z",
+    },
+    "ask_exemption": {"reason": "sorts the canteen's menu"},
+    **{
+        f"{verb}_{sort}": body
+        for sort in ("waiver", "exception", "override", "exemption")
+        for verb, body in {
+            "approve": {"reason": "as discussed in the committee"},
+            "reject": {"reason": "the controls can be met"},
+            "renew": {"reason": "two months more", "expires_at": "2027-05-31T00:00:00Z"},
+            "revoke": {"reason": "it is not needed any more"},
+        }.items()
+    },
     "decide_contested_claim": {"decision": "same", "reason": "it moved to another repository"},
     "resolve_conflict": {
         "kind": "model",
@@ -147,18 +243,82 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
     "close_harvest": {"outcome": "complete", "cursor": None, "counts": {"excluded": 3}},
     "receive_delivery": {"ref": "refs/heads/main", "repository": {"id": 486325809}},
     "replay_delivery": {"reason": "the release that reads it is installed"},
+    "open_review": {
+        "model": "retail/churn",
+        "version": "7",
+        "kind": "TRIGGERED",
+        "reason": "complaints from the call centre",
+    },
+    "assign_review": {"reviewer": "anna"},
+    "identify_review": {
+        "identity": "svc-training",
+        "person": "Ann Lee",
+        "reason": "the nightly job is hers",
+    },
+    "request_changes_review": {"comment": "The limits of the data are not described."},
+    "answer_review": {"comment": "They stand in the description now."},
+    **dict.fromkeys(("recommend_review", "decide_review"), DECISION),
+    "return_review": {"reason": "the second condition is unclear"},
+    "hold_review": {"reason": "its owner is away until Monday"},
+    "release_review": {"reason": "its owner is back"},
+    "cancel_review": {"reason": "the model is not used any more"},
+    "meet_condition": {
+        "evidence": [{"url": "https://wiki.acme.example/churn/limits"}],
+        "comment": "described in chapter 3",
+    },
+    "verify_condition": {"comment": "read, and complete"},
+    "reopen_condition": {"comment": "the data of 2025 are missing"},
+    "state_absence": {
+        "delegate": "anna",
+        "from_at": "2026-12-20T00:00:00Z",
+        "until_at": "2027-01-07T00:00:00Z",
+        "reason": "leave",
+    },
+    "end_absence": {"reason": "back earlier"},
+    "place_legal_hold": {"model": "retail/churn", "reason": "claim 2026-118"},
+    "lift_legal_hold": {"reason": "the claim is settled"},
     "drop_delivery": {"reason": "sent by a test of somebody else's"},
+    "create_receiver": {
+        "name": "risk-desk",
+        "url": "https://hooks.acme.example/model-catalog",
+        "types": ["tier.changed", "review.overdue"],
+        "namespaces": ["retail"],
+        "reason": "the desk files a ticket for each",
+    },
+    "change_receiver": {
+        "url": "https://hooks.acme.example/model-catalog/v2",
+        "types": [],
+        "namespaces": None,
+        "enabled": True,
+        "reason": "the desk wants all of them",
+    },
+    "rotate_receiver": {"reason": "the secret stood in a log"},
+    "test_receiver": {"reason": "the proxy is new"},
+    "replay_outgoing_delivery": {"reason": "the ticket was lost"},
+    "replay_outgoing_deliveries": {
+        "since": "2026-11-20T00:00:00Z",
+        "until": "2026-11-21T00:00:00Z",
+        "failed_only": True,
+        "reason": "the desk was down for a day",
+    },
     "enter_model": {"namespace": "retail", "name": "credit-bureau-score", **ENTERED},
     "replace_entered": ENTERED,
+    "upload_policy": "policy: default-tiering\nversion: 1.1.0\n# and so on\n",
+    "upload_control_pack": "pack: default\nversion: 1.1.0\n# and so on\n",
+    "activate_policy": {"effective_from": "2027-01-01T00:00:00Z", "reason": "as decided"},
+    "activate_control_pack": {"effective_from": None, "reason": "as decided"},
     "import_models": "model,owner,description\r\nretail/score,team:risk,Bought from a vendor\r\n",
 }
 
 PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows from the schema
+    "type": ["tier.changed"],
     "account": "anna",
     "as_of": "2026-09-30T00:00:00Z",
     "code": "not_found",
+    "cycle": "2026Q4",
     "dataset": "s3://lake/churn",
     "digest": DIGEST,
+    "event": ENTRY,
     "cause": ["person"],
     "entry": ENTRY,
     "field": "description",
@@ -183,6 +343,17 @@ PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows fro
     "version": "7",
 }
 OF_OPERATION: Final[Mapping[tuple[str, str], Any]] = {  # where one name means two things
+    **{
+        (operation, "version"): "default@1.1.0" if "pack" in operation else "default-tiering@1.1.0"
+        for of in ("policy", "control_pack")
+        for operation in (
+            f"get_{of}",
+            f"ask_{of}_preview",
+            f"get_{of}_preview",
+            f"export_{of}_preview",
+            f"activate_{of}",
+        )
+    },
     ("list_accounts", "kind"): ["person"],
     ("list_mappings", "owner"): ["handle:team:retention-ds"],
     ("unmap_owner", "owner"): "handle:team:retention-ds",
@@ -191,6 +362,8 @@ OF_OPERATION: Final[Mapping[tuple[str, str], Any]] = {  # where one name means t
     ("list_unseen", "page_token"): "0",
     ("list_known", "page_token"): "0",
     ("list_quarantine", "code"): ["unknown_fact"],
+    ("list_samples", "cycle"): ["2026Q4"],
+    ("export_samples", "cycle"): ["2026Q4"],
     ("retry_refused_records", "code"): ["namespace_not_allowed"],
 }
 

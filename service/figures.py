@@ -23,7 +23,7 @@ BOUNDED: Final = sa.text("SELECT set_config('statement_timeout', '3s', true)")  
 WINDOW: Final = timedelta(days=1)  # the longest harvest whose end is still counted
 LATELY: Final = timedelta(days=7)  # events whose way into the catalog is told
 GAUGES: Final = {  # name → (help, labels)
-    "models": ("Models, by lifecycle.", ("lifecycle",)),
+    "models": ("Models, by tier, UNRATED without one, and lifecycle.", ("tier", "lifecycle")),
     "harvest_last_complete_timestamp_seconds": (
         "When the latest complete harvest of an enabled source ended; 0: never.", ("source",),
     ),
@@ -43,6 +43,12 @@ GAUGES: Final = {  # name → (help, labels)
         ("cause",),
     ),
     "ghosts": ("Things said to be in production that no serving source sees.", ()),
+    "outgoing_deliveries": (
+        "Events for a receiver that wait, and those that were given up.", ("receiver", "state"),
+    ),
+    "outgoing_failing_since_timestamp_seconds": (
+        "Since when nothing arrives at an enabled receiver; 0: all is well.", ("receiver",),
+    ),
 }  # fmt: skip
 
 # Pushed sources and people are read by nobody: it is no fault that none was read completely. Of
@@ -50,8 +56,10 @@ GAUGES: Final = {  # name → (help, labels)
 # oldest unsealed change is looked for one by one, not far below the last that was sealed: ids are
 # taken in about the order in which changes are sealed, and `ledger verify` looks everywhere.
 FIGURES: Final = sa.text("""
-SELECT 'models', ARRAY[coalesce(lifecycle, 'unknown')], count(*)::float8
-  FROM model JOIN entry USING (id)
+SELECT 'models', ARRAY[
+         CASE WHEN status <> 'PROVISIONAL' THEN tier ELSE 'UNRATED' END,
+         coalesce(lifecycle, 'unknown')], count(*)::float8
+  FROM model JOIN entry USING (id) LEFT JOIN model_risk ON model_id = entry.id
  WHERE gone_since IS NULL AND merged_into IS NULL AND replaced_by IS NULL GROUP BY 2
 UNION ALL
 SELECT 'harvest_last_complete_timestamp_seconds', ARRAY[source.name],
@@ -71,6 +79,17 @@ UNION ALL
 SELECT 'quarantine_items', ARRAY[name, what], count(*)
   FROM quarantine JOIN source ON source.id = source_id
  WHERE resolved_at IS NULL GROUP BY 2
+UNION ALL
+SELECT 'outgoing_deliveries', ARRAY[name, what.state],
+       count(*) FILTER (WHERE outgoing_delivery.state = upper(what.state))
+  FROM receiver CROSS JOIN (VALUES ('waiting'), ('failed')) AS what (state)
+  LEFT JOIN outgoing_delivery
+    ON receiver_id = receiver.id AND outgoing_delivery.state = upper(what.state)
+ WHERE enabled GROUP BY 2
+UNION ALL
+SELECT 'outgoing_failing_since_timestamp_seconds', ARRAY[name],
+       coalesce(extract(epoch FROM failing_since), 0)
+  FROM receiver WHERE enabled
 UNION ALL
 SELECT 'ledger_size', '{}', coalesce(max(seq), 0) FROM ledger_leaf
 UNION ALL

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -50,10 +51,54 @@ def _digits(value: object) -> object:
     return value
 
 
+def _long_enough(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if len(text.encode()) < SHORTEST_KEY:
+        message = f"must have at least {SHORTEST_KEY} bytes: {UNSET['secret_key']}"
+        raise ValueError(message)
+    if any(example in text.lower() for example in EXAMPLES):
+        message = f"is a documented example: {UNSET['secret_key']}"
+        raise ValueError(message)
+    return key
+
+
+def _encrypted_beyond_loopback(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise ValueError("is no address that can be read") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("must be an http or https address")
+    if "@" in url.netloc or url.query or url.fragment:
+        raise ValueError("must be an address alone, without user, query or fragment")
+    if url.scheme == "http" and not _is_loopback(url.hostname):
+        raise ValueError("may be plain http on loopback only: use https")
+    return text
+
+
+def _ranges(ranges: str) -> str:
+    try:
+        Allowed(ranges)
+    except ValueError:
+        raise ValueError("must list addresses or networks, with commas between") from None
+    return ranges
+
+
+SecretKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+BaseUrl = Annotated[str, AfterValidator(_encrypted_beyond_loopback)]
+Ranges = Annotated[str, AfterValidator(_ranges)]
+OWN_ADDRESS: Final = "http://127.0.0.1:8010"
+
+
 class WorkerSettings(BaseModel):
-    """What the worker and the periodic jobs are told: no secret among them."""
+    """What the worker and the periodic jobs are told; without the key no event is sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    secret_key: SecretKey | None = None
+    base_url: BaseUrl = OWN_ADDRESS
+    outbound_allow: Ranges = ""
 
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -69,8 +114,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr
-    secret_key: SecretStr
-    base_url: str = "http://127.0.0.1:8010"
+    secret_key: SecretKey
+    base_url: BaseUrl = OWN_ADDRESS
     allowed_hosts: str = ""
     trusted_proxies: str = ""
     max_body_bytes: Annotated[
@@ -88,7 +133,7 @@ class Settings(BaseModel):
     hook_requests_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100_000)] = 200
     exchanges_per_second: Annotated[float, BeforeValidator(_digits), Field(gt=0, le=10_000)] = 5
     exchanges_burst: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100_000)] = 100
-    outbound_allow: str = ""
+    outbound_allow: Ranges = ""
     identity_ca_file: str | None = None
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -100,43 +145,6 @@ class Settings(BaseModel):
     def _postgresql(cls, url: SecretStr) -> SecretStr:
         check_database_url(url.get_secret_value())
         return url
-
-    @field_validator("secret_key")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        text = key.get_secret_value()
-        if len(text.encode()) < SHORTEST_KEY:
-            message = f"must have at least {SHORTEST_KEY} bytes: {UNSET['secret_key']}"
-            raise ValueError(message)
-        if any(example in text.lower() for example in EXAMPLES):
-            message = f"is a documented example: {UNSET['secret_key']}"
-            raise ValueError(message)
-        return key
-
-    @field_validator("base_url")
-    @classmethod
-    def _encrypted_beyond_loopback(cls, text: str) -> str:
-        try:
-            url = urlsplit(text)
-            _ = url.port
-        except ValueError:
-            raise ValueError("is no address that can be read") from None
-        if url.scheme not in {"http", "https"} or not url.hostname:
-            raise ValueError("must be an http or https address")
-        if "@" in url.netloc or url.query or url.fragment:
-            raise ValueError("must be an address alone, without user, query or fragment")
-        if url.scheme == "http" and not _is_loopback(url.hostname):
-            raise ValueError("may be plain http on loopback only: use https")
-        return text
-
-    @field_validator("outbound_allow")
-    @classmethod
-    def _ranges(cls, ranges: str) -> str:
-        try:
-            Allowed(ranges)
-        except ValueError:
-            raise ValueError("must list addresses or networks, with commas between") from None
-        return ranges
 
     @field_validator("identity_ca_file")
     @classmethod
@@ -179,7 +187,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def read_worker_settings(environ: Mapping[str, str] | None = None) -> WorkerSettings:
     """Read what the worker is told. Raises `SettingsRefused`."""
-    return _read(WorkerSettings, os.environ if environ is None else environ, secrets={})
+    given = os.environ if environ is None else environ
+    there = any(given.get(f"{PREFIX}SECRET_KEY{end}", "").strip() for end in ("", "_FILE"))
+    key = {"secret_key": read_secret("secret_key", given)} if there else {}
+    return _read(WorkerSettings, given, secrets=key)
 
 
 def _read(kind: type[Read], environ: Mapping[str, str], *, secrets: Mapping[str, str]) -> Read:

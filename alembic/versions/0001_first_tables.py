@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from service.catalog import card_triggers, moments
 from service.history import DROP_FUNCTIONS, FUNCTIONS, append_only_sql, versioning_sql
 from service.roles import grants_sql
-from service.tables import APPEND_ONLY, VERSIONED
+from service.tables import APPEND_ONLY, RISK, RISK_APPEND_ONLY, VERSIONED
 
 revision = "0001"
 down_revision = None
@@ -403,6 +403,11 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("model_class", sa.Text(), nullable=True),
         sa.Column("data_sensitivity", sa.Text(), nullable=True),
         sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column(
+            "protected_features",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
         sa.Column("downstream_dependents", sa.BigInteger(), nullable=True),
         sa.Column("vendor_name", sa.Text(), nullable=True),
         sa.Column("contract_ref", sa.Text(), nullable=True),
@@ -424,6 +429,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         ),
         sa.Column("monitoring_interval_days", sa.BigInteger(), nullable=True),
         sa.Column("monitoring_url", sa.Text(), nullable=True),
+        sa.Column("last_monitored_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("log_retention_days", sa.BigInteger(), nullable=True),
         sa.Column("pmm_plan_ref", sa.Text(), nullable=True),
         sa.Column("incident_contact", sa.Text(), nullable=True),
@@ -726,6 +732,47 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("art6_3_ref", sa.Text(), nullable=True),
         sa.Column("writes_system_of_record", sa.Boolean(), nullable=True),
         sa.Column("per_action_approval", sa.Boolean(), nullable=True),
+        sa.Column("organisation", sa.Text(), nullable=True),
+        sa.Column("topic", sa.Text(), nullable=True),
+        sa.Column("benefits", sa.Text(), nullable=True),
+        sa.Column("potential_impacts", sa.Text(), nullable=True),
+        sa.Column("in_use_since", sa.Text(), nullable=True),
+        sa.Column("withheld", sa.Text(), nullable=True),
+        sa.Column("us_high_impact_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "practices",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "authorisation",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("dpia_ref", sa.Text(), nullable=True),
+        sa.Column("fria_ref", sa.Text(), nullable=True),
+        sa.Column("impact_assessed_on", sa.Text(), nullable=True),
+        sa.Column(
+            "member_states",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("eu_registration_id", sa.Text(), nullable=True),
+        sa.Column("declaration_ref", sa.Text(), nullable=True),
+        sa.Column("bias_audit_on", sa.Text(), nullable=True),
+        sa.Column("auditor", sa.Text(), nullable=True),
+        sa.Column("distribution_on", sa.Text(), nullable=True),
+        sa.Column("summary_url", sa.Text(), nullable=True),
+        sa.Column(
+            "fairness",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "cells",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -965,6 +1012,11 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("model_class", sa.Text(), nullable=True),
         sa.Column("data_sensitivity", sa.Text(), nullable=True),
         sa.Column("exposure", sa.Text(), nullable=True),
+        sa.Column(
+            "protected_features",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
         sa.Column("downstream_dependents", sa.BigInteger(), nullable=True),
         sa.Column("vendor_name", sa.Text(), nullable=True),
         sa.Column("contract_ref", sa.Text(), nullable=True),
@@ -986,6 +1038,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         ),
         sa.Column("monitoring_interval_days", sa.BigInteger(), nullable=True),
         sa.Column("monitoring_url", sa.Text(), nullable=True),
+        sa.Column("last_monitored_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("log_retention_days", sa.BigInteger(), nullable=True),
         sa.Column("pmm_plan_ref", sa.Text(), nullable=True),
         sa.Column("incident_contact", sa.Text(), nullable=True),
@@ -1505,6 +1558,47 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column("art6_3_ref", sa.Text(), nullable=True),
         sa.Column("writes_system_of_record", sa.Boolean(), nullable=True),
         sa.Column("per_action_approval", sa.Boolean(), nullable=True),
+        sa.Column("organisation", sa.Text(), nullable=True),
+        sa.Column("topic", sa.Text(), nullable=True),
+        sa.Column("benefits", sa.Text(), nullable=True),
+        sa.Column("potential_impacts", sa.Text(), nullable=True),
+        sa.Column("in_use_since", sa.Text(), nullable=True),
+        sa.Column("withheld", sa.Text(), nullable=True),
+        sa.Column("us_high_impact_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "practices",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "authorisation",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("dpia_ref", sa.Text(), nullable=True),
+        sa.Column("fria_ref", sa.Text(), nullable=True),
+        sa.Column("impact_assessed_on", sa.Text(), nullable=True),
+        sa.Column(
+            "member_states",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column("eu_registration_id", sa.Text(), nullable=True),
+        sa.Column("declaration_ref", sa.Text(), nullable=True),
+        sa.Column("bias_audit_on", sa.Text(), nullable=True),
+        sa.Column("auditor", sa.Text(), nullable=True),
+        sa.Column("distribution_on", sa.Text(), nullable=True),
+        sa.Column("summary_url", sa.Text(), nullable=True),
+        sa.Column(
+            "fairness",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
+        sa.Column(
+            "cells",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            nullable=True,
+        ),
         sa.Column("statements", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provenance", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("narrowed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -2010,12 +2104,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
             postgresql_where=sa.text("conflicts <> '[]'::jsonb"),
         )
     op.execute(FUNCTIONS)
-    for table in VERSIONED:
+    for table in (one for one in VERSIONED if one not in RISK):
         op.execute(versioning_sql(table))
     op.execute(moments.FUNCTIONS)
     op.execute(card_triggers.functions_sql())
     op.execute(card_triggers.triggers_sql())
-    for name in APPEND_ONLY:
+    for name in (one for one in APPEND_ONLY if one not in RISK_APPEND_ONLY):
         op.execute(append_only_sql(name))
     op.execute(grants_sql())
 

@@ -13,7 +13,7 @@ from harvesters.manifests.formats.found import FileRefused
 from harvesters.manifests.model_yaml import Reading, read_manifest
 from harvesters.manifests.problems import Problem
 from harvesters.manifests.wanted import LARGEST
-from harvesters.yaml_walk import read_yaml
+from schemas.yaml_walk import read_yaml
 
 PLACE: Final = re.compile(r"line (\d+), column (\d+): | \(at line (\d+), column (\d+)\)")
 NOT_OURS: Final = Problem(

@@ -66,10 +66,22 @@ spec:
   registered_as: [{source: mlflow-demo, name: demand-forecast}]
   task: forecasting
   license: Apache-2.0
+  model_class: rules_or_linear
+  origin: in_house
+  update_mode: scheduled_retrain
+  explainability: intrinsic
+  data_sensitivity: internal
+  downstream_dependents: 0
+  exposure: offline_batch
   uses:
     - name: shop-orders
       purpose: Proposes what a shop orders; the shop decides.
       decision_role: assists
+      people_affected_per_year: 0
+      financial_exposure_per_year: lt_100k
+      regulatory_use: none
+      harm_reversibility: trivial
+      regulated_purposes: []
 """
 ELASTICITY: Final = """\
 apiVersion: model-catalog/v1

@@ -94,6 +94,7 @@ SAMPLES: Final = (
             "catalog.use": "loan-approval",
             "catalog.lifecycle": "production",
             "catalog.risk.decision_role": "principal_basis",
+            "catalog.risk.regulated_purposes": "creditworthiness",
         },
         kind="logistic",
         versions=2,

@@ -19,6 +19,7 @@ from cli.demo.pipeline import (
 )
 from cli.demo.released import show_release
 from cli.demo.repositories import Repositories, commit
+from cli.demo.risk import show_risk
 from cli.demo.route import Catalog, prepare_database
 from cli.demo.sample_server import Company
 from cli.demo.samples import (
@@ -96,6 +97,7 @@ def _release(
     cluster.apply("offer-ranker", "s3://sandbox/jo/offer-ranker", labels=UNPROVED)
     catalog.harvest(CLUSTER, OUTBOUND_ALLOW=LOOPBACK)
     show_release(catalog)
+    show_risk(catalog)
 
 
 def own(uri: str, children: Children, *, home: Path, port: int) -> Catalog:

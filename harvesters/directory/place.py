@@ -1,4 +1,4 @@
-"""Where a directory's file lies: on this machine, or behind an address that may be reached."""
+"""Where a file lies: on this machine, or behind an address that may be reached."""
 
 import os
 import stat
@@ -18,8 +18,11 @@ from outbound.credentials import Credential
 LATER: Final = {408, 425, 429, 500, 502, 503, 504}
 
 
-def read_path(path: str) -> bytes:
-    """A file's bytes; a pipe or a device is none. Raises `SourceRefused`."""
+def read_path(path: str, *, largest: int = LARGEST) -> bytes:
+    """A file's bytes, one more than the largest at most; a pipe or a device is none.
+
+    Raises `SourceRefused`.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -29,10 +32,12 @@ def read_path(path: str) -> bytes:
         os.close(descriptor)
         raise SourceRefused("the path names no plain file")
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(LARGEST + 1)
+        return file.read(largest + 1)
 
 
-def read_url(url: str, *, allow: str, secret: Secret | None, ca_file: str | None) -> bytes:
+def read_url(
+    url: str, *, allow: str, secret: Secret | None, ca_file: str | None, largest: int = LARGEST
+) -> bytes:
     """What an address answers. Raises `SourceUnavailable` or `SourceRefused`."""
     try:
         asked = addresses.read_url(url)
@@ -40,7 +45,7 @@ def read_url(url: str, *, allow: str, secret: Secret | None, ca_file: str | None
             Allowed(allow),
             credential=Credential(secret.host.lower(), secret.text) if secret else None,
             ca_file=Path(ca_file) if ca_file else None,
-            limits=Limits(decoded=LARGEST + 1),
+            limits=Limits(decoded=largest + 1),
         )
     except (OutboundRefused, ValueError) as error:
         raise SourceRefused(str(error)) from None
@@ -53,12 +58,12 @@ def read_url(url: str, *, allow: str, secret: Secret | None, ca_file: str | None
     except (OutboundRefused, AnswerRefused) as error:
         raise SourceRefused(str(error)) from None
     except httpx2.TransportError as error:
-        message = f"the directory's server does not answer: {type(error).__name__}"
+        message = f"the file's server does not answer: {type(error).__name__}"
         raise SourceUnavailable(message) from None
     if answer.status_code in LATER:
-        message = f"the directory's server answers {answer.status_code}"
+        message = f"the file's server answers {answer.status_code}"
         raise SourceUnavailable(message)
     if not answer.is_success:  # a redirect is not followed: its host was not named
-        message = f"the directory's server answers {answer.status_code}, not the file"
+        message = f"the file's server answers {answer.status_code}, not the file"
         raise SourceRefused(message)
     return answer.content

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from io import StringIO
 from typing import Any, Final, NamedTuple
 
-from harvesters.yaml_walk import YamlRefused, read_yaml
+from schemas.yaml_walk import YamlRefused, read_yaml
 
 LARGEST: Final = 8 * 1024 * 1024
 MOST_ROWS: Final = 100_000

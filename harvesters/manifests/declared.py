@@ -55,6 +55,8 @@ def _model(manifest: Manifest, place: Place) -> Observation:
         facts["uses"] = [use.name for use in spec.uses]
     if spec.states("datasets"):
         facts["datasets"] = [_linked(one) for one in spec.datasets]
+    if spec.states("depends_on"):
+        facts["depends_on"] = [_model_named(path) for path in spec.depends_on]
     facts["repositories"] = [{"repository": place.repository.identity}] + [
         {"repository": _identifier(Kind.REPOSITORY, "url", value=one.url), "role": one.role}
         for one in spec.repositories
@@ -70,6 +72,12 @@ def _model(manifest: Manifest, place: Place) -> Observation:
         same_as=tuple(one for one in same_as if one != place.manifest),
         inferred=inferred,
     )
+
+
+def _model_named(path: str) -> Identifier:
+    """A model by the name that the catalog knows it by."""
+    namespace, _, name = path.partition("/")
+    return _identifier(Kind.MODEL, "name", value=natural_name(namespace, name))
 
 
 def _named(manifest: Manifest) -> dict[str, Any]:

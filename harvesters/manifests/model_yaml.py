@@ -13,8 +13,8 @@ from harvesters.manifests.model_yaml_errors import pointer_of, problems_of
 from harvesters.manifests.model_yaml_keys import named
 from harvesters.manifests.model_yaml_text import refused, warnings_of
 from harvesters.manifests.problems import Problem, text_of
-from harvesters.yaml_walk import LARGEST, Document, Path, YamlRefused, read_yaml
 from schemas.manifest import API_VERSION, KIND, Manifest
+from schemas.yaml_walk import LARGEST, Document, Path, YamlRefused, read_yaml
 
 GROUP: Final = API_VERSION.partition("/")[0]
 MOST_ERRORS: Final = 1_000  # a file with more is no manifest that somebody mends by hand

@@ -9,10 +9,10 @@ from harvesters.manifests import model_yaml_edits as edits
 from harvesters.manifests.model_yaml_errors import pointer_of
 from harvesters.manifests.model_yaml_keys import known_keys, named, value_at
 from harvesters.manifests.problems import Problem
-from harvesters.yaml_walk import Document, Path
 from schemas.manifest import Manifest, repeated
 from schemas.manifest_values import PURPOSE
 from schemas.manifest_words import PURPOSES
+from schemas.yaml_walk import Document, Path
 
 TO_REVOKE: Final = "looks_like_secret"
 SECRET_NAME: Final = re.compile(r"passw(?:or)?d|secret|api[_-]?key|token|credential", re.IGNORECASE)

@@ -8,8 +8,8 @@ from harvesters.errors import shown
 from harvesters.manifests.model_yaml_errors import pointer_of
 from harvesters.manifests.model_yaml_keys import named, value_at
 from harvesters.manifests.problems import Problem, text_of
-from harvesters.yaml_walk import Document, Mark, Path
 from schemas.manifest_parts import FREE
+from schemas.yaml_walk import Document, Mark, Path
 
 CODE: Final = "placeholder"
 TEMPLATE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{[^{}]*\}")

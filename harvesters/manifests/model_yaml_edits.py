@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from harvesters.manifests.problems import Edit
-from harvesters.yaml_walk import Document, Path
 from schemas.manifest_values import ACCOUNT, DIGEST, EMAIL, NAME, NAMESPACE
 from schemas.manifest_words import COUNTRIES
+from schemas.yaml_walk import Document, Path
 
 LONGEST: Final = 60  # of a word that can be a slip
 NEAR: Final = 0.6  # enough to be named

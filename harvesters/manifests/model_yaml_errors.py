@@ -10,7 +10,6 @@ from harvesters.errors import shown
 from harvesters.manifests import model_yaml_edits as edits
 from harvesters.manifests.model_yaml_keys import Told, has, known_keys, named, unknown, value_at
 from harvesters.manifests.problems import Edit, Problem
-from harvesters.yaml_walk import Document, Path
 from schemas import values
 from schemas.manifest_parts import (
     Dataset,
@@ -25,6 +24,7 @@ from schemas.manifest_parts import (
 )
 from schemas.manifest_use import Use
 from schemas.manifest_values import OWNER
+from schemas.yaml_walk import Document, Path
 
 CHOICE: Final = re.compile(r"'([^']+)'")
 LEADS: Final[Mapping[str, str]] = {  # what a text alone can only mean

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from harvesters.errors import shown
 from harvesters.manifests import model_yaml_edits as edits
 from harvesters.manifests.problems import Edit
-from harvesters.yaml_walk import Document, Path
 from schemas.manifest import ALSO_COMPUTED, COMPUTED, Manifest, Metadata, Spec
 from schemas.manifest_use import Use
+from schemas.yaml_walk import Document, Path
 
 USE_KEYS: Final = tuple(Use.model_fields)
 HOMES: Final[Mapping[str, Sequence[str]]] = {

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from harvesters.manifests.model_yaml_blanks import blank_at
 from harvesters.manifests.model_yaml_keys import every_key
 from harvesters.manifests.problems import BREAKS, RESAVE, WIDE, Edit, Problem, text_of
-from harvesters.yaml_walk import LARGEST, Mark, YamlRefused, read_yaml
 from schemas.masking import SECRETS, mask_secrets
+from schemas.yaml_walk import LARGEST, Mark, YamlRefused, read_yaml
 
 TAB: Final = 2  # spaces that a tab becomes
 RUN_TOGETHER: Final = re.compile(r"[ \t]*(?:-[ \t]+)*([A-Za-z_]+):(?=[^\s])")

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from harvesters.manifests.model_yaml import OLD, read_manifest
 from harvesters.manifests.model_yaml_edits import mended_owner, quoted
 from harvesters.manifests.problems import Edit, apply_edits
-from harvesters.yaml_walk import Document, Path, YamlRefused, read_yaml
 from schemas.manifest import API_VERSION
+from schemas.yaml_walk import Document, Path, YamlRefused, read_yaml
 
 LEADS: Final[Mapping[str, str]] = {"uses": "name", "datasets": "uri"}  # of what was a text alone
 RENAMED: Final[Mapping[str, str]] = {"owner": "owners", "mlflow": "registered_as"}

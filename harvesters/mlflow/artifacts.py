@@ -14,7 +14,7 @@ from harvesters.mlflow.client import (
     quoted,
 )
 from harvesters.mlflow.failures import NotAllowed, NotThere, translated
-from harvesters.yaml_walk import LARGEST
+from schemas.yaml_walk import LARGEST
 
 FILE: Final = "MLmodel"
 SERVED: Final = re.compile(r"mlflow-artifacts:/(?!/)[^?#]+")  # two slashes would name a host

@@ -20,12 +20,12 @@ from harvesters.mlflow.names import Place, identifier
 from harvesters.mlflow.observe import LOGGED_MODEL, unreadable
 from harvesters.mlflow.rows import VersionRow
 from harvesters.mlmodel import read_mlmodel
-from harvesters.yaml_walk import YamlRefused
 from schemas.facts import VersionFacts
 from schemas.harvest import Coverage, KnownSubject
 from schemas.identifiers import Kind
 from schemas.observation import Observation
 from schemas.strict import Closed, Count, Word
+from schemas.yaml_walk import YamlRefused
 
 VERSION: Final = "mlflow-models/1"
 FILES_A_HARVEST: Final = 500

@@ -8,19 +8,23 @@ from schemas.identities import Proved
 from service.ledger.change import Actor
 
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    "entries:read": frozenset({"entries:read", "ledger:read"}),
+    "entries:read": frozenset({"entries:read", "ledger:read", "risk:notes"}),
     "exports:read": frozenset({"exports:read"}),
     "metrics:read": frozenset({"metrics:read"}),
     "observations:write": frozenset({"observations:write", "observations:push", "sources:own"}),
     "decisions:write": frozenset(
-        {"decisions:write", "models:enter", "facts:pin", "tokens:own", "tokens:make"}
+        {
+            "decisions:write", "models:enter", "facts:pin", "tokens:own", "tokens:make",
+            "risk:act", "reviews:work", "approvals:grant",
+        }
     ),
     "access:admin": frozenset(
         {
             "sources:write", "sources:own", "sources:read", "quarantine:read", "quarantine:decide",
             "tokens:own", "tokens:make", "tokens:grant", "tokens:write", "tokens:read",
             "accounts:read", "accounts:write", "ledger:read", "ledger:all", "entries:reconcile",
-            "models:enter", "conflicts:resolve", "identity:decide",
+            "models:enter", "conflicts:resolve", "identity:decide", "receivers:read",
+            "receivers:write",
         }
     ),
     "tokens:bootstrap": frozenset({"tokens:make", "tokens:grant"}),  # one, and nothing beside it
@@ -46,17 +50,26 @@ BOUND: Final = frozenset({"reader", "reviewer", "approver"})  # may be held for 
 READER: Final = "reader"  # what every other role of an account includes
 # What a role's scopes would allow, and the role does not.
 WITHHELD: Final[Mapping[str, frozenset[str]]] = {
-    "reader": frozenset({"decisions:write", "models:enter"}),
-    "admin": frozenset({"decisions:write"}),  # being admin approves nothing
+    "reader": frozenset(
+        {"decisions:write", "models:enter", "reviews:work", "approvals:grant", "risk:notes"}
+    ),
+    "reviewer": frozenset({"approvals:grant"}),
+    "approver": frozenset({"reviews:work"}),
+    "admin": frozenset(  # being admin approves nothing
+        {"decisions:write", "reviews:work", "approvals:grant", "risk:notes"}
+    ),
     "ci": frozenset({"observations:write", "sources:own"}),  # it pushes what its job proved
     "auditor": frozenset(
         {
             "sources:write", "quarantine:decide", "tokens:grant", "tokens:write", "accounts:write",
             "entries:reconcile", "models:enter", "conflicts:resolve", "identity:decide",
+            "receivers:write",
         }
     ),
 }  # fmt: skip
-PEOPLE_ALONE: Final = frozenset({"decisions:write"})  # a machine's account never decides
+PEOPLE_ALONE: Final = frozenset(  # a machine's account never decides
+    {"decisions:write", "risk:act", "reviews:work", "approvals:grant"}
+)
 PUBLIC: Final = "public"
 SELF: Final = "self:read"  # every token: whose it is
 CAPABILITIES: Final = frozenset().union(*SCOPES.values(), {PUBLIC, SELF})

@@ -5,14 +5,15 @@ changes these. A card's select is written once, here, and becomes part of a data
 """
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
-from schemas.filters import Filterable, Form, facets, filterable
+from schemas.filters import RISK, Filterable, Form, facets, filterable
 from schemas.identifiers import Kind
+from service.catalog.risky import facet_of
 from service.catalog.stale import is_stale
 from service.catalog.tables import LAST, MOST_LABEL, IndexCard
 from service.catalog.typed import reference_columns
@@ -60,7 +61,7 @@ TEXTS: Final[Mapping[Kind, str]] = {
     Kind.USE: "purpose",
 }
 OWNED: Final = (Kind.MODEL, Kind.DATASET, Kind.REPOSITORY)
-UNPACKED: Final = frozenset({"namespace", "stale", "tags", "topics", "jurisdictions"})
+UNPACKED: Final = frozenset({"namespace", "stale", "tags", "topics", "jurisdictions", *RISK})
 
 
 def packed(kind: Kind) -> tuple[str, ...]:
@@ -160,6 +161,7 @@ OF_ENTRY: Final[Mapping[str, Any]] = {
     "source": _sources,
     "stub": lambda view: sa.cast(view.entry.c.stub, sa.Text),
     "gone": lambda view: sa.cast(view.entry.c.gone_since.is_not(None), sa.Text),
+    **{name: partial(facet_of, name=name) for name in RISK},  # on no card: it changes by itself
     "stale": lambda view: sa.cast(is_stale(view), sa.Text),  # on no card: time alone changes it
 }
 

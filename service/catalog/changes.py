@@ -20,6 +20,7 @@ from service.catalog.tables import Entry
 from service.catalog.view import at
 from service.history import HISTORY
 from service.ingest.tables import IdentityDecision
+from service.ledger.confidential import is_told
 from service.ledger.feed import change, select_placed
 
 # Who changes an entry holds its lock: the order of its rows is that of their commits, which for one
@@ -36,7 +37,7 @@ def model_history(
     """What happened to a model. Raises `ModelNotFound`."""
     begin_at(session, asked.as_of)
     found = find_model(session, model[0], name=model[1], caller=caller, as_of=asked.as_of)
-    return _history(found["id"], asked)
+    return _history(found["id"], asked, caller=caller)
 
 
 def version_history(
@@ -46,7 +47,7 @@ def version_history(
     begin_at(session, asked.as_of)
     model, label = address[:2], address[2]
     found = find_version(session, model, label=label, caller=caller, as_of=asked.as_of)
-    return _history(found["id"], asked)
+    return _history(found["id"], asked, caller=caller)
 
 
 def entry_history(
@@ -56,19 +57,26 @@ def entry_history(
     begin_at(session, asked.as_of)
     kind, given = named
     found = find_entry(session, kind, given=given, caller=caller, as_of=asked.as_of)
-    return _history(found, asked)
+    return _history(found, asked, caller=caller)
 
 
-def _history(shown: UUID, asked: HistoryFilters) -> Keyset:
+def _history(shown: UUID, asked: HistoryFilters, *, caller: Caller) -> Keyset:
     """Its own changes, those of what is merged into it, and what was decided about it."""
     about = sa.union(_own(shown, asked), *_decided(shown)).subquery("about")
     query = (
         select_placed()
         .add_columns(cause().label("cause"), evidence().label("evidence"))
-        .where(change.c.id.in_(sa.select(about.c[0])), *_wanted(asked))
+        .where(change.c.id.in_(sa.select(about.c[0])), is_told(caller, _namespace()))
+        .where(*_wanted(asked))
         .order_by(*(key.ordered for key in NEWEST_FIRST))
     )
     return Keyset(query, NEWEST_FIRST, as_event)
+
+
+def _namespace() -> sa.ColumnElement[str]:
+    """Of the entry that a change is about."""
+    of_change = sa.select(entry.c.namespace).where(entry.c.id == change.c.entry_id)
+    return of_change.scalar_subquery()
 
 
 def _own(shown: UUID, asked: HistoryFilters) -> sa.Select[Any]:

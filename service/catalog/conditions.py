@@ -1,7 +1,7 @@
 """What each filter means: the one grammar, turned into conditions on a view of the catalog."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from operator import ge, gt, le, lt
 from typing import Any, Final
 from uuid import UUID
@@ -9,12 +9,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from schemas.filters import Filterable, Form, filterable, parameter
+from schemas.filters import RISK, Filterable, Form, filterable, parameter
 from schemas.identifiers import SCHEMES, Kind, encode_segment, fold_name
 from schemas.queries import Filters
 from service.catalog.departed import has_departed_owner, has_role, is_departed
 from service.catalog.owning import own_owners
 from service.catalog.reach import reaches
+from service.catalog.risky import is_rated
 from service.catalog.stale import is_stale, is_stale_of
 from service.catalog.typed import link_facts, reference_columns
 from service.catalog.view import View, any_of, bears_name
@@ -101,6 +102,7 @@ SPECIAL: Final[Mapping[str, Callable[[View, Any], Bool]]] = {  # what no fact st
     "departed": is_departed,
     "owner_departed": has_departed_owner,
     "owner_role": has_role,
+    **{name: partial(is_rated, name=name) for name in RISK},
     "conflicts": lambda view, names: any_of(view.typed.c.conflicts.contains([n]) for n in names),
 }
 

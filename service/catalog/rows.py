@@ -31,6 +31,7 @@ def model_row(row: sa.RowMapping) -> ModelRow:
         **_common(Kind.MODEL, row),
         versions=row["versions"],
         newest_version=row["newest_version"],
+        **(row["risk"] or {}),
     )
 
 

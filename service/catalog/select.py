@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from schemas.identifiers import Kind
 from service.catalog.departed import departed
+from service.catalog.risky import risk_of
 from service.catalog.typed import TYPED, reference_columns, value_facts
 from service.catalog.view import (
     ENTRY,
@@ -131,6 +132,7 @@ def _versions(selected: sa.Select[Any], view: View) -> sa.Select[Any]:
     return selected.add_columns(
         counted.correlate(view.entry).scalar_subquery().label("versions"),
         newest.correlate(view.entry).scalar_subquery().label("newest_version"),
+        sa.cast(risk_of(view), Document).label("risk"),
     )
 
 

@@ -1,7 +1,7 @@
 """How much runs unaccounted for, and how much is said to run and unseen: by source, and in all."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -56,3 +56,40 @@ def count_ghosts(session: Session) -> int:
     found = production(everyone())
     number = sa.select(sa.func.count()).select_from(found).where(found.c.state == "ghost")
     return int(session.execute(number).scalar_one())
+
+
+class Tallied(NamedTuple):
+    """Of one namespace: how many there are of what is looked for, of how many, and unclear ones."""
+
+    namespace: str | None
+    found: int
+    all: int
+    unknown: int
+
+
+def tally_unregistered(
+    session: Session, caller: Caller, *, approved: Sequence[str]
+) -> list[Tallied]:
+    """Deployments that nothing accounts for and nobody accepted; unknown: a label alone does."""
+    each = with_state(caller, approved=approved)
+    number = sa.func.count()
+    is_open = sa.and_(each.c.unregistered, each.c.state == "open")
+    query = sa.select(
+        each.c.namespace, number.filter(is_open), number, number.filter(each.c.unproved)
+    )
+    rows = session.execute(query.group_by(each.c.namespace).order_by(each.c.namespace))
+    return [Tallied(*row) for row in rows]
+
+
+def tally_unseen(session: Session, caller: Caller) -> list[Tallied]:
+    """What is said to be in production and unseen; unknown: it cannot be observed."""
+    said = production(caller)
+    number = sa.func.count()
+    query = sa.select(
+        said.c.namespace,
+        number.filter(said.c.state == "ghost"),
+        number,
+        number.filter(said.c.state == "not_observable"),
+    )
+    rows = session.execute(query.group_by(said.c.namespace).order_by(said.c.namespace))
+    return [Tallied(*row) for row in rows]

@@ -1,31 +1,31 @@
 """How a value is written in a cell: exact, and never run by a spreadsheet."""
 
-import re
-import sys
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
-from itertools import groupby
 from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
-LITERALS: Final = frozenset({"unknown", "not_applicable", "withheld"})
+from schemas.neutral import LITERALS, ONE_OF, neutral, running, taken_off
+
+__all__ = [
+    "LITERALS", "ONE_OF", "UNKNOWN", "NotStated", "Withheld", "cell", "fitting", "neutral",
+    "quoted", "running", "taken_off",
+]  # fmt: skip
+
 UNKNOWN: Final = "unknown"
-ONE_OF: Final = "one of "
-# Full width too, and the minus sign. Escaped as both Python and PostgreSQL read it.
-STARTS: Final = r"=+\-@\uff1d\uff0b\uff0d\uff20\u2212"
-COMMANDS: Final = r"\t\r\n"
-INVISIBLE: Final = frozenset({"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"})  # Unicode's categories
-BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a symbol without ink
+WITHHELD: Final = "withheld"
 LONGEST_CELL: Final = 32_767  # what a spreadsheet holds, in UTF-16 units
 CUT: Final = " [cut: a spreadsheet's cell holds 32,767 characters]"
 
 
 class NotStated:
     """Marks a fact that no source states; stated empty is None."""
+
+
+class Withheld:
+    """Marks what is there, and is not for this reader."""
 
 
 def _decimal(number: float | Decimal) -> str:
@@ -53,6 +53,8 @@ def cell(value: Any, *, raw: bool = False) -> str:
     """
     if value is NotStated:
         return UNKNOWN
+    if value is Withheld:
+        return WITHHELD
     if (exact := _exact(value)) is not None:
         return exact
     if isinstance(value, Mapping) and value.keys() == {"one_of"}:
@@ -87,55 +89,6 @@ def _unix(text: str) -> str:
 def _joined(items: Any) -> str:
     """Sorted, separated by `; `, a semicolon inside an item doubled."""
     return "; ".join(sorted(str(item).replace(";", ";;") for item in items))
-
-
-def neutral(text: str) -> str:
-    """One apostrophe before what a spreadsheet would run, or would take for one of our words.
-
-    The test looks past apostrophes, so that under the same test an importer takes one off again.
-    """
-    return f"'{text}" if _would_run(text) or _is_literal(text) else text
-
-
-def taken_off(text: str) -> str:
-    """The text that a cell stands for, for importers: the inverse of `neutral`."""
-    return text[1:] if text.startswith("'") and neutral(text) != text else text
-
-
-def _would_run(text: str) -> bool:
-    if text.lstrip("'")[:1] == "\0":  # PostgreSQL holds no such text: its pattern has none
-        return True
-    return bool(_running().match(text.replace("\0", "\1")))
-
-
-@cache
-def _running() -> re.Pattern[str]:
-    return re.compile(running())
-
-
-@cache
-def running() -> str:
-    """The pattern of texts that a spreadsheet would run, for Python and for PostgreSQL.
-
-    Made when it is needed first: to look through all of Unicode takes a quarter of a second.
-    """
-    return rf"^(?:['{_invisible()}]*[{STARTS}]|'*[{COMMANDS}])"
-
-
-def _invisible() -> str:
-    """White space and what shows no ink, as ranges of code points."""
-    unseen = [
-        point
-        for point in range(1, sys.maxunicode + 1)
-        if unicodedata.category(chr(point)) in INVISIBLE or chr(point) in BLANK
-    ]
-    runs = [list(run) for _, run in groupby(enumerate(unseen), lambda one: one[1] - one[0])]
-    return "".join(f"\\U{run[0][1]:08x}-\\U{run[-1][1]:08x}" for run in runs)
-
-
-def _is_literal(text: str) -> bool:
-    bare = text.lstrip("'")
-    return bare in LITERALS or bare.startswith(ONE_OF)
 
 
 def fitting(text: str) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from schemas.filters import filterable
 from schemas.identifiers import Kind
 from service.catalog.departed import departed
 from service.catalog.listings import Listing, Selection
+from service.catalog.risky import RISK, SHOWN
 from service.catalog.stale import every_unseen, stale_statements, unseen_since
 from service.catalog.typed import link_facts, reference_columns
 from service.catalog.view import SUBJECT, View, bears_name
@@ -164,6 +165,13 @@ class _Record:
         """How many versions a model has, and the newest of them."""
         return self._gathered(*_versions(self.view), name="counted")
 
+    @cached_property
+    def risk(self) -> Any:
+        """How risky a model is, and what was decided about it."""
+        table = self.view.table(RISK)
+        self.beside.append((table, table.c.model_id == self.entry.c.id))
+        return table
+
     def _gathered(self, rows: sa.Select[Any], of: Value, *, name: str) -> Any:
         if self.whole:
             table: Any = rows.add_columns(of.label("of")).group_by(of).subquery(name)
@@ -257,6 +265,13 @@ def _departed(record: _Record) -> Text:
     return sa.case((left.is_not(None), flag(left)), else_=NOT_STATED)
 
 
+def _risk(name: str, record: _Record) -> Text:
+    value = record.risk.c[SHOWN[name]]
+    if isinstance(value.type, sa.DateTime):
+        return sa.func.coalesce(moment(value), EMPTY)
+    return sa.case((value.is_not(None), value), else_=NOT_STATED)
+
+
 BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
     "model": lambda record: record.known(record.row["model"]),
     "model_id": partial(_uuid, "model_id"),
@@ -266,6 +281,7 @@ BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
     "newest_version": lambda record: sa.func.coalesce(
         constant("v") + record.counted.c.newest_version, EMPTY
     ),
+    **{name: partial(_risk, name) for name in SHOWN},
     "sources": _sources,
     "conflicts": _conflicts,
     "departed": _departed,

@@ -7,11 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from service.db import Table, Timestamp
-
-
-def _identity() -> Any:
-    return Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True))
+from service.db import Table, Timestamp, identity
 
 
 class HookDeliveryRow(Table, table=True):
@@ -37,7 +33,7 @@ class HookDeliveryRow(Table, table=True):
         sa.CheckConstraint("tries >= 0", name="tries_counted"),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     delivery_id: str | None = None
     event: str
@@ -76,7 +72,7 @@ class HintRow(Table, table=True):
         ),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     delivery_id: int | None = Field(
         default=None,

@@ -26,6 +26,7 @@ from service.ingest.sightings import saw_something, seen_count
 from service.ingest.sources import SourceFacts
 from service.ingest.unseen import Unseen, settle_unseen
 from service.ledger.change import Cause
+from service.risk.evaluating import follow_looks
 
 MOST_SHOWN: Final = 10_000  # changes that a report lists one by one
 
@@ -57,6 +58,8 @@ def close_harvest(
         )
     )
     forget(session, harvest_id)
+    if not opened.dry_run:
+        follow_looks(session)
     return report
 
 

@@ -26,7 +26,7 @@ from service.ingest.tables import (
     SeenRow,
     SightingRow,
 )
-from service.ledger.change import Cause, Change, record_changes
+from service.ledger.change import RISK, Cause, Change, record_changes
 from service.ledger.tables import ChangeRow
 from service.recordset import among, recordset
 
@@ -156,7 +156,9 @@ def _picture(session: Session, opened: OpenedHarvest, *, subjects: Iterable[int]
 
 
 def _newest_change(of_entry: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-    newest = sa.select(sa.func.max(change.c.id)).where(change.c.entry_id == of_entry)
+    newest = sa.select(sa.func.max(change.c.id)).where(
+        change.c.entry_id == of_entry, change.c.kind.not_in(RISK)
+    )
     return sa.func.coalesce(newest.scalar_subquery(), 0)
 
 

@@ -26,6 +26,7 @@ from service.ingest.tables import IdentityDecision
 from service.ingest.twins import twins_below
 from service.ledger.change import Change
 from service.recordset import among
+from service.risk.touch import touch_entries
 
 SHOWN = 1_000  # changes in an answer
 COMPARED = ("merged_into", "replaced_by", "natural_key", "numbered_by")
@@ -107,6 +108,7 @@ def merge(
     model = Group(stays.root, members, {}) if stays.kind is Kind.MODEL else None
     changes = _write(session, pairs, model=model, by=by, lifted=[*proposed, *between, *ended])
     outcome = project(session, touched, sources=list_sources(session), cause=by.cause)
+    touch_entries(session, touched, cause=by.cause)
     names |= names_of(session, {stays.root})  # it may be called by the other's name now
     return as_change(first, names=names, also=len(below), changes=[*changes, *outcome.changes])
 

@@ -25,6 +25,7 @@ from service.ingest.tables import (
     SeenRow,
     SightingRow,
 )
+from service.ledger.change import RISK
 from service.ledger.tables import ChangeRow
 from service.recordset import among
 
@@ -132,7 +133,7 @@ def _changed(plan: int) -> sa.Select[Any]:
     """Entries with a newer ledger row than when the plan was made, or that are no more."""
     newest = (
         sa.select(change.c.id, change.c.recorded_at)
-        .where(change.c.entry_id == held_entry.c.entry_id)
+        .where(change.c.entry_id == held_entry.c.entry_id, change.c.kind.not_in(RISK))
         .order_by(change.c.id.desc())
         .limit(1)
         .lateral("newest")

@@ -14,12 +14,21 @@ from schemas.preview import Preview
 from service.access.policy import Caller
 from service.catalog.tables import SubjectRow
 from service.db import Database
+from service.endings import finish
 from service.errors import Unavailable
 from service.ingest import known
 from service.ingest.batch import Item, read_batch
 from service.ingest.ingest import push_batch
 from service.ingest.preview_answer import answer
-from service.ingest.preview_rows import Rows, joined_into, read_rows, standing, uses_of
+from service.ingest.preview_rows import (
+    Rows,
+    Tiers,
+    joined_into,
+    read_rows,
+    standing,
+    tiers_of,
+    uses_of,
+)
 from service.ingest.preview_sight import hidden
 from service.ingest.sources import SourceFacts, SourceNotFound, get_source
 from service.ingest.tables import SourceRow
@@ -55,6 +64,7 @@ class Planned(NamedTuple):
     told: Mapping[UUID, Identifier]  # entries of the batch's subjects
     rows: Rows
     uses: Rows
+    tiers: Tiers
     joined: Mapping[UUID, UUID]  # merged away → where to
     more: bool  # than are shown
     undeclared: tuple[str, ...]  # registries that no source is called by
@@ -77,10 +87,11 @@ def preview(
         session.rollback()
         ids = [*planned.rows, *planned.joined]
         before = read_rows(session, caller, ids=ids)
-        there = standing(session, ids)
+        there, tiers = standing(session, ids), tiers_of(session, before)
         found = answer(
             planned.receipt, planned.told, before=before, there=there, after=planned.rows,
             uses=planned.uses, joined=planned.joined, bound=caller.namespaces is not None,
+            tiers=(tiers, planned.tiers),
         )  # fmt: skip
         beside = {"more": planned.more, "undeclared": planned.undeclared}
         return found.model_copy(update=beside)
@@ -112,6 +123,7 @@ def _plan(
     last = session.execute(sa.select(sa.func.coalesce(sa.func.max(change.c.id), 0))).scalar_one()
     cause = Cause(Actor("source", source.name), source.name, request=trace)
     receipt = push_batch(session, source, documents=[documents[i] for i in kept], cause=cause)
+    finish(session)
     whole = _whole(receipt, kept=kept, unseen=unseen)
     refused = {refusal.index for refusal in whole.refused}
     told = _told(session, [item.subject for item in items if item.position not in refused])
@@ -120,7 +132,7 @@ def _plan(
     uses = uses_of(session, caller, models=rows)
     return Planned(
         whole, told, rows, uses,
-        joined_into(session, rows), len(others) > SHOWN,
+        tiers_of(session, rows), joined_into(session, rows), len(others) > SHOWN,
         _undeclared(session, caller, items=items),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from schemas.identifiers import Identifier, Kind
 from schemas.observation import Receipt
 from schemas.preview import EntryPreview, FieldPreview, Known, Missing, ModelPreview, Preview
 from service.catalog.typed import BORROWING, PARENTS_FIRST
-from service.ingest.preview_rows import Rows, Shown
+from service.ingest.preview_rows import Rows, Shown, Tiers
 
 MODEL_FACTS: Final = (  # what a tier reads of a model, where its versions and datasets say nothing
     "origin", "update_mode", "explainability", "model_class", "data_sensitivity",
@@ -32,12 +32,13 @@ def answer(  # noqa: PLR0913  # what was, what would be
     uses: Rows,
     joined: Mapping[UUID, UUID],
     bound: bool,
+    tiers: tuple[Tiers, Tiers] = ({}, {}),
 ) -> Preview:
     """What would begin or change. `there`: entries that exist already, whoever may see them.
 
     What exists and could not be seen before stays unseen, also where the batch would let it be. Who
     is `bound` to namespaces could tell that from what begins: so datasets and the like that begin
-    are not told either.
+    are not told either. `tiers` of models: as they are, and would be.
     """
     found = []
     for one, row in after.items():
@@ -51,10 +52,12 @@ def answer(  # noqa: PLR0913  # what was, what would be
         )
         shown = _entry(row, was, subject=told.get(one), joined=names)
         same = was is not None and not (shown.fields or names or shown.conflicts or shown.retired)
-        if same and not (row.kind is Kind.MODEL and one in told):
+        rated = tiers[0].get(one) != tiers[1].get(one)
+        if same and not (row.kind is Kind.MODEL and (one in told or rated)):
             continue
         if row.kind is Kind.MODEL and not row.gone:
-            shown = shown.model_copy(update={"model": _model(one, row, uses=uses)})
+            model = _model(one, row, uses=uses).model_copy(update=_tier(one, tiers=tiers))
+            shown = shown.model_copy(update={"model": model})
         found.append(shown)
     order = [*reversed(PARENTS_FIRST)]
     found.sort(key=lambda one: (one.kind is not Kind.MODEL, order.index(one.kind), one.name or ""))
@@ -102,6 +105,15 @@ def _model(entry: UUID, row: Shown, *, uses: Rows) -> ModelPreview:
     ]
     missing = tuple(one for one in parts if one.facts)
     return ModelPreview(owner_known=row.accountable, missing=missing)
+
+
+def _tier(one: UUID, *, tiers: tuple[Tiers, Tiers]) -> dict[str, str]:
+    """How risky it is, and would be."""
+    before, after = (found.get(one) for found in tiers)
+    told = {"tier": after.tier, "tier_status": after.status} if after else {}
+    if before:
+        told |= {"tier_before": before.tier, "tier_status_before": before.status}
+    return told
 
 
 def _unstated(facts: Mapping[str, Any], wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ from service.catalog.tables import Entry, Link
 from service.catalog.typed import PARENTS_FIRST
 from service.catalog.view import View
 from service.recordset import among
+from service.risk.tables import ModelRiskRow
 
-entry, link = Entry.__table__, Link.__table__
+entry, link, risk = (table.__table__ for table in (Entry, Link, ModelRiskRow))
 
 
 class Shown(NamedTuple):
@@ -33,7 +34,15 @@ class Shown(NamedTuple):
     model: UUID | None  # of a use
 
 
+class Rated(NamedTuple):
+    """How risky a model is."""
+
+    tier: str
+    status: str
+
+
 Rows = Mapping[UUID, Shown]
+Tiers = Mapping[UUID, Rated]
 
 
 def read_rows(session: Session, caller: Caller, *, ids: Iterable[UUID]) -> Rows:
@@ -102,6 +111,17 @@ def standing(session: Session, ids: Iterable[UUID]) -> set[UUID]:
         return set()
     found = session.execute(sa.select(entry.c.id).where(among(entry.c.id, wanted)))
     return set(found.scalars())
+
+
+def tiers_of(session: Session, models: Iterable[UUID]) -> dict[UUID, Rated]:
+    """How risky models are, where somebody has rated them."""
+    wanted = set(models)
+    if not wanted:
+        return {}
+    found = session.execute(
+        sa.select(*risk.c["model_id", "tier", "status"]).where(among(risk.c.model_id, wanted))
+    )
+    return {row.model_id: Rated(row.tier, row.status) for row in found}
 
 
 def _shown(kind: Kind, row: sa.RowMapping, *, answered: AbstractSet[UUID] = frozenset()) -> Shown:

@@ -29,6 +29,7 @@ from service.ingest.targets import Targets, find_targets
 from service.ledger.change import Cause
 from service.reconcile import Folded
 from service.recordset import among
+from service.risk.touch import touch_entries
 
 entry = Entry.__table__
 Wanted = dict[UUID, Desired]
@@ -65,6 +66,7 @@ def project(
         written = write.write_entries(session, chosen, cause=cause, repair=repair)
         outcome.add(written)
         rewrote = [one for one in chosen if written.rewrote(one.standing.id)]
+        touch_entries(session, (one.standing.id for one in rewrote), cause=cause)
         waiting = seeking(session, rewrote, dropped=written.dropped)
         if not waiting:
             break

@@ -128,20 +128,21 @@ def _ask(session: Session, source_id: int, *, change_id: int) -> None:
 def _step(session: Session, refold_id: int, *, step: int) -> int | None:
     """Fold some more; None when it is done, somebody else does it, or others have to end first."""
     session.execute(LONGER)
-    now = sa.func.pg_current_snapshot()
-    oldest, next_one = (
-        sa.cast(sa.cast(bound(now), sa.Text), sa.BigInteger)
-        for bound in (sa.func.pg_snapshot_xmin, sa.func.pg_snapshot_xmax)
-    )
+    oldest, own = (  # whoever has a number by now has a smaller one than ours
+        sa.cast(sa.cast(number, sa.Text), sa.BigInteger)
+        for number in (
+            sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot()), sa.func.pg_current_xact_id()
+        )
+    )  # fmt: skip
     found = session.execute(
-        sa.select(refold, oldest.label("oldest"), next_one.label("next"))
+        sa.select(refold, oldest.label("oldest"), own.label("own"))
         .where(refold.c.id == refold_id, refold.c.done_at.is_(None))
         .with_for_update(skip_locked=True)
     ).one_or_none()
     if found is None:
         return None
     if found.after_id is None:  # first seen: who runs now may have read the old settings
-        _note(session, refold_id, after_id=FIRST, xid=found.next)
+        _note(session, refold_id, after_id=FIRST, xid=found.own)
         return 0
     if found.oldest < found.xid:
         return None

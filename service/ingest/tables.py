@@ -8,13 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
-from service.db import Table, Timestamp
+from service.db import Table, Timestamp, identity
 
 UNLOGGED: Any = {"prefixes": ["UNLOGGED"]}
-
-
-def _identity() -> Any:
-    return Field(default=None, sa_column=sa.Column(sa.BigInteger, sa.Identity(), primary_key=True))
 
 
 class SourceRow(Table, table=True):
@@ -25,7 +21,7 @@ class SourceRow(Table, table=True):
         sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name="name_form"),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     name: str = Field(unique=True)
     kind: str
     namespace: str
@@ -52,7 +48,7 @@ class ScopeRow(Table, table=True):
     __tablename__ = "scope"
     __table_args__: Any = (sa.UniqueConstraint("source_id", "name"),)
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     name: str
     full_cursor: str | None = None
@@ -112,7 +108,7 @@ class ObservationRow(Table, table=True):
         ),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     subject_id: int = Field(sa_type=sa.BigInteger, foreign_key="subject.id")
     harvest_id: UUID | None = Field(default=None, foreign_key="harvest.id")
@@ -201,7 +197,7 @@ class IdentityDecision(Table, table=True):
         sa.Index(None, "op", "id"),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     op: str
     entry_id: UUID = Field(foreign_key="entry.id")  # the one that stays, or that is numbered
     other_id: UUID | None = Field(default=None, foreign_key="entry.id")
@@ -257,7 +253,7 @@ class RefoldRow(Table, table=True):
         ),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     asked_at: datetime = Field(sa_type=Timestamp)
     xid: int | None = Field(  # of the change: who began before it may still fold by old settings
@@ -288,7 +284,7 @@ class QuarantineRow(Table, table=True):
         ),
     )
 
-    id: int | None = _identity()
+    id: int | None = identity()
     source_id: int = Field(sa_type=sa.BigInteger, foreign_key="source.id")
     harvest_id: UUID | None = Field(default=None, foreign_key="harvest.id")
     what: str
@@ -370,7 +366,7 @@ class PlanRow(Table, table=True):
     __tablename__ = "plan"
     __table_args__: Any = (sa.Index(None, "harvest_id", "subject"), UNLOGGED)
 
-    id: int | None = _identity()
+    id: int | None = identity()
     harvest_id: UUID
     subject: str = Field(sa_type=sa.Text(collation="C"))
     digest: str

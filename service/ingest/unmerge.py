@@ -28,6 +28,7 @@ from service.ingest.split import Split, plan_split
 from service.ingest.tables import IdentityDecision
 from service.ledger.change import Change
 from service.recordset import among, recordset
+from service.risk.touch import touch_entries
 
 entry, subject, decision = (table.__table__ for table in (Entry, SubjectRow, IdentityDecision))
 
@@ -72,6 +73,7 @@ def unmerge(session: Session, one: Called, *, other: Called | None, by: Decider)
     changes, begun = _write(session, split, by=by)
     touched |= begun | referring(session, split.children)
     outcome = project(session, touched, sources=list_sources(session), cause=by.cause)
+    touch_entries(session, touched, cause=by.cause)
     session.execute(sa.select(sa.func.refresh_cards(sorted(touched))))  # by names of before
     also = sum(len(parted.undone) for _, parted in split.children.values())
     return as_change(split.pair, names=names, also=also, changes=[*changes, *outcome.changes])

@@ -20,6 +20,7 @@ from service.catalog.select import entry, visible
 from service.db import ReadSession
 from service.errors import problems
 from service.ledger.change import KINDS
+from service.ledger.confidential import is_told
 from service.ledger.feed import (
     BEGIN,
     CURSOR,
@@ -136,7 +137,7 @@ def _shown(caller: Caller) -> list[sa.ColumnElement[bool]]:
     """Changes of tokens, sources and decisions are for those who may see the whole ledger."""
     if caller.may("ledger:all"):
         return []
-    return [entry.c.id.is_not(None), visible(caller)]
+    return [entry.c.id.is_not(None), visible(caller), is_told(caller, entry.c.namespace)]
 
 
 def _wanted(asked: ChangeFilters) -> list[sa.ColumnElement[bool]]:

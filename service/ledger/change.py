@@ -16,7 +16,13 @@ CANON_VERSION: Final = 1
 LONGEST_VALUE: Final = 8_192  # a longer value stands as its digest and length
 KINDS: Final = (  # what changes are about: entries, and what is decided and set up
     *Kind, "source", "token", "account", "role_grant", "owner_mapping", "pin", "conflict",
-    "precedence", "identity", "claim", "alias", "quarantine", "harvest",
+    "precedence", "identity", "claim", "alias", "quarantine", "harvest", "assessment", "control",
+    "review", "decision", "condition", "finding", "waiver", "exception", "override", "exemption",
+    "attestation", "sample", "absence", "legal_hold", "policy", "control_pack", "receiver",
+)  # fmt: skip
+RISK: Final = (  # of these what follows from entries, and what people decide about them
+    "assessment", "control", "review", "decision", "condition", "finding", "waiver", "exception",
+    "override", "exemption", "attestation", "sample", "legal_hold",
 )  # fmt: skip
 
 

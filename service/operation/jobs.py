@@ -1,7 +1,7 @@
 """What is done from time to time: harvests expire, what nobody needs any more is thrown away."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from service.access.ci.exchange import forget_assertions
 from service.access.idempotency import forget_answers
 from service.access.tables import TokenRow
 from service.db import Database
+from service.deployments.announcing import announce_unregistered
 from service.deployments.lapsing import end_decisions
 from service.hooks.keeping import drop_bodies, forget_deliveries, forget_hints
 from service.hooks.process import process_deliveries
@@ -21,7 +22,14 @@ from service.ingest.refold import continue_refolds
 from service.ingest.retry import retry_outdated
 from service.ingest.tables import HarvestRow, QuarantineRow
 from service.operation.retention import forget_training_runs
+from service.outgoing.keeping import event, forget_events
 from service.people.expiry import expire_pins
+from service.risk.concessions.summary import lapse
+from service.risk.evaluating import evaluate_due
+from service.risk.findings.opened import end_acceptances
+from service.risk.reviews.legal_holds import standing
+from service.risk.rules.jobs import follow_rules
+from service.risk.samples.cycles import run_samples
 
 TOKENS_SHOWN: Final = timedelta(days=30)  # after their end
 SETTLED_SHOWN: Final = timedelta(days=90)  # refused records that somebody has settled
@@ -55,6 +63,8 @@ def run_jobs(
     found["pins_expired"] = expire_pins(database, dry_run=dry_run)
     found["deployment_decisions_ended"] = end_decisions(database, dry_run=dry_run)
     found["refolded"] = continue_refolds(database, dry_run=dry_run)
+    found |= follow_rules(database, dry_run=dry_run)
+    found["models_evaluated"] = evaluate_due(database, dry_run=dry_run)
     if training_run_days is not None:
         after = timedelta(days=training_run_days)
         found["training_runs"] = forget_training_runs(database, after=after, dry_run=dry_run)
@@ -121,6 +131,26 @@ def _count(session: Session, statement: Any) -> int:
     return int(done.rowcount)
 
 
+def lapse_concessions(session: Session) -> int:
+    """Waivers, exceptions, overrides and exemptions whose time is over."""
+    return lapse(session, _clock(session))
+
+
+def end_accepted(session: Session) -> int:
+    """Findings whose risk was accepted until now are open again."""
+    return end_acceptances(session, now=_clock(session))
+
+
+def forget_old_events(session: Session) -> int:
+    """Events that are old, but for those of models under a legal hold."""
+    return forget_events(session, held=sa.exists(standing(event.c.model_id)))
+
+
+def _clock(session: Session) -> datetime:
+    now: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now
+
+
 JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "harvests_expired": expire_harvests,
     "tokens_dropped": drop_tokens,
@@ -133,4 +163,9 @@ JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "hook_bodies_dropped": drop_bodies,
     "deliveries_forgotten": forget_deliveries,
     "hints_forgotten": forget_hints,
+    "concessions_lapsed": lapse_concessions,
+    "acceptances_ended": end_accepted,
+    "unregistered_announced": announce_unregistered,
+    "samples_moved": run_samples,
+    "events_forgotten": forget_old_events,
 }

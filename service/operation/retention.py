@@ -20,6 +20,7 @@ from service.db import Database
 from service.ingest.tables import AbsenceRow, SightingRow
 from service.ledger.change import Actor, Change, record_changes
 from service.recordset import among
+from service.risk.reviews.legal_holds import standing
 from service.tables import METADATA
 
 STEP: Final = 500
@@ -30,7 +31,7 @@ entry, seen_through, link, card, subject, sighting, absence = (
     table.__table__
     for table in (Entry, EntryNamespace, Link, IndexCard, SubjectRow, SightingRow, AbsenceRow)
 )
-run = TYPED[Kind.TRAINING_RUN]
+run, version = TYPED[Kind.TRAINING_RUN], TYPED[Kind.VERSION]
 OWN: Final = {  # columns of rows that go with an entry; any other row that names it keeps it
     *((table.name, "id") for table in (card, *TYPED.values())), (link.name, "entry_id"),
     (subject.name, "entry_id"), (seen_through.name, "entry_id"), (seen_through.name, "granted_by"),
@@ -40,7 +41,8 @@ OWN: Final = {  # columns of rows that go with an entry; any other row that name
 def forget_training_runs(database: Database, *, after: timedelta, dry_run: bool = False) -> int:
     """Let go of the training runs that ended so long ago and that nothing refers to, step by step.
 
-    Answers how many. A run that a batch is about to refer to is locked by it, and stays.
+    Answers how many. A run that a batch is about to refer to is locked by it, and stays; so does
+    what a legal hold keeps.
     """
     if dry_run:
         with database.reading() as session:
@@ -77,7 +79,23 @@ def _forgettable(after: timedelta) -> sa.Select[tuple[UUID]]:
         .join(run, run.c.id == entry.c.id)
         .where(run.c.ended_at < sa.func.now() - after)
         .where(*(~sa.exists().where(column == entry.c.id) for column in referring()))
+        .where(~kept_by_law())
     )
+
+
+def kept_by_law() -> sa.ColumnElement[bool]:
+    """Does a legal hold keep a run: on all models, or on one made in the same experiment?
+
+    Runs beside those that versions came from show how these came about.
+    """
+    beside = run.alias("beside")
+    experiment = (
+        sa.select(version.c.id)
+        .join(beside, beside.c.id == version.c.training_run_id)
+        .where(beside.c.experiment == run.c.experiment, sa.exists(standing(version.c.model_id)))
+        .correlate(run)
+    )
+    return sa.or_(sa.exists(standing()), sa.exists(experiment))
 
 
 def referring() -> Iterator[sa.ColumnElement[UUID]]:

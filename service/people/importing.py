@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlmodel import Session
 
+from schemas.dates import ReadDate
 from schemas.imports import DatesRead, ImportQuery, ImportRefusal, ImportReport
 from schemas.observation import Refusal
 from service.db import Database
@@ -15,7 +16,6 @@ from service.ingest.ingest import record_batch
 from service.ingest.sources import SourceFacts
 from service.people.attempt import attempt
 from service.people.columns import Columns, map_columns, read_values
-from service.people.dates import ReadDate
 from service.people.delimited import read_delimited
 from service.people.entered import find_digests, observed, spoken_at
 from service.people.reading import Reading, ReadRow, RowRefused, refusal

@@ -104,6 +104,9 @@ def _takes(kind: Kind, field: str, *, value: Any) -> bool:
 
 
 def _placed(found: tuple[FieldProblem, ...], field: str, *, pointer: str) -> Iterator[FieldProblem]:
-    for one in found:
-        place = one.pointer.removeprefix(f"/{field}")
+    """Without what one form of a value lacks of another: `OneOf[…]` and its like are no steps."""
+    plain = [one for one in found if "instance of OneOf[" not in one.message]
+    for one in plain or found:
+        steps = one.pointer.removeprefix(f"/{field}").split("/")
+        place = "/".join(step for step in steps if "[" not in step)
         yield one.model_copy(update={"pointer": f"{pointer}{place}"})

@@ -95,9 +95,17 @@ def speaking(session: Session, speaker: Speaker, *, within: Iterable[str]) -> So
     allowed = namespaces_of(speaker, source, within=within)
     if not allowed:
         raise NamespaceNotYours
-    if speaker.source == PEOPLE and (source is None or not allowed <= source.may_name):
-        _widen(session, speaker, allowed=allowed)
+    if speaker.source == PEOPLE:
+        return speaking_in(session, speaker, namespaces=allowed)
     return get_source(session, speaker.source)._replace(may_name=allowed)
+
+
+def speaking_in(session: Session, speaker: Speaker, *, namespaces: frozenset[str]) -> SourceFacts:
+    """The built-in source, in namespaces in which the caller was found to have the right."""
+    source = persons_source(session, PEOPLE)
+    if source is None or not namespaces <= source.may_name:
+        _widen(session, speaker, allowed=namespaces)
+    return get_source(session, PEOPLE)._replace(may_name=namespaces)
 
 
 def _widen(session: Session, speaker: Speaker, *, allowed: frozenset[str]) -> None:

@@ -11,6 +11,7 @@ from schemas.canonical import (
     decode_segment,
     fold_name,
 )
+from schemas.dates import Precision, ReadDate, read_date
 from schemas.identifiers import Kind, email_identifier
 from schemas.strict import RFC3339
 from schemas.values import (
@@ -26,7 +27,6 @@ from schemas.values import (
     Task,
     UpdateMode,
 )
-from service.people.dates import Precision, ReadDate, read_date
 
 Stated = Mapping[str, Any]  # facts and their values
 ADDRESS: Final = re.compile(r"[^<>]*<(?P<email>[^<>@\s]+@[^<>@\s]+)>")

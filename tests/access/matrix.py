@@ -4,79 +4,52 @@ A new route needs a row. The requests are complete and change nothing that anoth
 status says what became of the caller, not of the request.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-ROLES: Final = (
-    "anonymous", "reader", "elsewhere", "owner", "reviewer", "auditor", "source", "other_source",
-    "ci", "admin", "bootstrap",
-)  # fmt: skip
-READERS: Final = ("reader", "owner", "reviewer", "auditor", "admin")  # of namespace retail
-HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
-UNOPENED: Final = "0193a0f4-0000-7000-8000-000000000001"
-SOURCE: Final = {"name": "mlflow-prod", "kind": "mlflow", "namespace": "retail"}
-OPEN: Final = {
-    "harvest": HARVEST, "scope": "registry/x", "coverage": "full", "harvester_version": "tests",
-}  # fmt: skip
-
-
-class Row(NamedTuple):
-    """One route: a request to it, and the statuses in the order of `ROLES` (see `answers`)."""
-
-    method: str
-    path: str
-    statuses: tuple[int, ...]
-    asked: str = ""  # the address, where the path has parameters
-    body: Any = None
-
-
-def answers(status: int, *roles: str, **others: int) -> tuple[int, ...]:
-    """Some roles are answered this, others what is named; the rest 403, and 401 without a token.
-
-    `answers(200, *READERS, elsewhere=404)`: readers of namespace retail may, others see nothing.
-    """
-    told = {"anonymous": 401} | dict.fromkeys(roles, status) | others
-    assert set(told) <= set(ROLES), sorted(set(told) - set(ROLES))
-    return tuple(told.get(role, 403) for role in ROLES)
-
-
-PUBLIC: Final = answers(200, *ROLES)
-UNPROVED: Final = answers(401, *ROLES)  # no token is asked for: what is sent proves itself
-READ: Final = answers(200, *READERS, "elsewhere")
-FOUND: Final = answers(200, *READERS, elsewhere=404)
-ADMIN: Final = answers(200, "admin")
-AUDITED: Final = answers(200, "admin", "auditor")
-OWN_SOURCE: Final = answers(200, "source", "admin", "auditor")
-POSTED: Final = answers(200, "source")
-IN_HARVEST: Final = answers(404, "source", "other_source")
-NO_SUCH: Final = answers(404, "admin")
-MADE: Final = answers(201, *READERS, "elsewhere", "bootstrap")
-HELD: Final = answers(200, *(role for role in ROLES if role != "anonymous"))
-OPENED: Final = answers(201, "source")
-
-MODEL: Final = "/api/v1/models/{namespace}/{name}"
-CHURN: Final = "/api/v1/models/retail/churn"
-BELOW: Final = "/api/v1/harvests/{harvest}"
-NOTHING: Final = f"/api/v1/harvests/{UNOPENED}"
-SOURCES: Final = "/api/v1/sources/{source}"
-PROD: Final = "/api/v1/sources/mlflow-prod"
-ACCOUNT: Final = "/api/v1/accounts/{account}"
-WHY: Final = {"reason": "tests"}
-ITEM: Final = "/api/v1/quarantine/{item}"
-PLURALS: Final = (
-    "builds", "datasets", "deployments", "owners", "repositories", "training-runs", "uses",
-)  # fmt: skip
-NOBODY: Final = "0193a0f4-0000-7000-8000-000000000002"
-ABSENT: Final = answers(404, *READERS, "elsewhere")
-ENTERED: Final = answers(201, "reviewer", admin=200)  # the same again changes nothing
-NOT_ENTERED: Final = answers(404, "admin", "reviewer")
-UNASKED: Final = answers(422, "admin", "reviewer")  # it lacks what a changing request needs
-FILE_ALONE: Final = answers(415, "admin", "reviewer")
-UNSEEN: Final[dict[str, list[Any]]] = {"observations": []}
-PINNED: Final = {"value": "x", "reason": "tests"}
-NO_TAG: Final = answers(428, "owner", elsewhere=404)  # it may, and has not said what it read
-UNPINNED: Final = answers(404, "reader", "elsewhere", "owner", "reviewer", "admin")
+from tests.access.asked import (
+    ABSENT,
+    ACCOUNT,
+    ADMIN,
+    AUDITED,
+    BELOW,
+    CHURN,
+    ENTERED,
+    FILE_ALONE,
+    FOUND,
+    HELD,
+    IN_HARVEST,
+    ITEM,
+    MADE,
+    MODEL,
+    NO_SUCH,
+    NO_TAG,
+    NOBODY,
+    NOT_ENTERED,
+    NOTHING,
+    OPEN,
+    OPENED,
+    OWN_SOURCE,
+    PINNED,
+    PLURALS,
+    POSTED,
+    PROD,
+    PUBLIC,
+    READ,
+    READERS,
+    SOURCE,
+    SOURCES,
+    UNASKED,
+    UNPINNED,
+    UNPROVED,
+    UNSEEN,
+    WHY,
+    Row,
+    answers,
+)
+from tests.access.matrix_risk import RISK
 
 MATRIX: Final = (
+    *RISK,
     Row("GET", "/livez", PUBLIC),
     Row("GET", "/readyz", PUBLIC),
     Row("GET", "/errors/{code}", PUBLIC, "/errors/not_found"),

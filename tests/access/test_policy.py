@@ -14,7 +14,8 @@ from schemas.identities import Proved
 from service.app import build
 from service.db import Database
 from service.routing import CatalogRoute
-from tests.access.matrix import HARVEST, MATRIX, ROLES, UNPROVED, Row
+from tests.access.asked import HARVEST, ROLES, UNPROVED, Row
+from tests.access.matrix import MATRIX
 from tests.conftest import Statements
 from tests.support.accounts import make_owner, owned_by
 from tests.support.catalog import make_source, model, post, version, written

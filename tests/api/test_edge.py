@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from service.access import tokens
 from service.db import Database
-from tests.access.matrix import MATRIX, Row
+from tests.access.asked import Row
+from tests.access.matrix import MATRIX
 from tests.support.catalog import make_source, model, post, rows
 from tests.support.http import HOST, Service, bearer, logged, opened, settled, spoken
 

@@ -112,7 +112,7 @@ def test_entry_not_found(world: Service) -> None:
         answer = world.ask("GET", wrong, world.reader)  # fmt: skip
         assert (answer.status_code, answer.json()["code"]) == (404, "entry_not_found"), wrong
     answer = world.ask("GET", "datasets/nonsense", world.reader)
-    assert "mlflow, openlineage, uri" in answer.json()["detail"]
+    assert "mlflow, omb, openlineage, uri" in answer.json()["detail"]
     assert "nonsense" not in answer.text
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.access.matrix import MATRIX, Row
+from tests.access.asked import Row
+from tests.access.matrix import MATRIX
 from tests.support.catalog import make_source
 from tests.support.http import HOST, Service, spoken
 

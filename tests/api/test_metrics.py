@@ -60,7 +60,7 @@ def test_metrics_catalog(filled: Database) -> None:
         wait_for_feed(filled)  # its reader's token too
         found = scraped(service)
 
-    assert about(found, "models") == {("production",): 1, ("unknown",): 1}
+    assert about(found, "models") == {("production", "UNRATED"): 1, ("unknown", "UNRATED"): 1}
     assert about(found, "source_expected_interval_seconds") == {
         ("mlflow-prod",): 600, ("mlflow-two",): 3_600,
     }  # fmt: skip

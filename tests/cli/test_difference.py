@@ -103,13 +103,15 @@ def test_difference_agrees_with_catalog(catalog: Served, ask: Command) -> None:
     assert answer["manifests"] == ["model.yaml"]
     (model,) = [one for one in answer["entries"] if one["kind"] == "model"]
     assert model["subject"] == "model:manifest:github.com/486325809#model.yaml"
-    assert (model["created"], model["model"]["owner_known"], model["model"]["tier"]) == (
-        True, True, None,
-    )  # fmt: skip
+    assert (model["created"], model["model"]["owner_known"]) == (True, True)
+    would_be = {name: model["model"][name] for name in ("tier", "tier_status", "tier_before")}
+    assert would_be["tier_before"] is None
 
     assert as_harvested(catalog, token, "github-churn")["refused"] == []
     found = catalog.client().get("/api/v1/models/retail/churn")
     assert fields(answer, "model") == found["facts"]
+    rated = catalog.client().get("/api/v1/models/retail/churn/tier")
+    assert (rated["tier"], rated["status"]) == (would_be["tier"], would_be["tier_status"])
     (use,) = catalog.client().get("/api/v1/models/retail/churn/uses")["items"]
     assert fields(answer, "use") == use["facts"]
 

@@ -15,7 +15,7 @@ from cli.init_text import comment, scalar, write_manifest
 from harvesters.manifests.formats import FORMATS
 from harvesters.manifests.formats.found import FileRefused
 from harvesters.manifests.model_yaml import read_manifest
-from harvesters.yaml_walk import read_yaml
+from schemas.yaml_walk import read_yaml
 from tests.cli.conftest import Command, Ran
 from tests.support.init_repositories import (
     CARD,

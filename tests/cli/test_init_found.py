@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvesters.yaml_walk import read_yaml
+from schemas.yaml_walk import read_yaml
 from tests.cli.conftest import Command
 from tests.support.init_repositories import CARD, MLMODEL, REPOSITORIES, repository
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli.client import Client
 from cli.exits import Exit
-from harvesters.yaml_walk import read_yaml
+from schemas.yaml_walk import read_yaml
 from tests.cli.conftest import Command, Served
 
 TRACKING: Final = "https://mlflow.acme.example"

@@ -81,7 +81,18 @@ def test_evaluate_once(command: Command, database: Database, database_url: str) 
 
     ((waiting,),) = rows(database, "SELECT count(*) FROM change")
     found = dict.fromkeys(
-        (*JOBS, "deliveries_read", "pins_expired", "deployment_decisions_ended", "refolded"), 0
+        (
+            *JOBS,
+            "deliveries_read",
+            "pins_expired",
+            "deployment_decisions_ended",
+            "refolded",
+            "rules_begun",
+            "rules_previewed",
+            "rules_applied",
+            "models_evaluated",
+        ),
+        0,
     )
     found |= {"harvests_expired": 1, "changes_sealed": waiting}
     assert [one.code for one in ran] == [0, 0, 0]

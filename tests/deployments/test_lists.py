@@ -8,9 +8,9 @@ from typing import Any
 
 from harvesters.serving.kubernetes.observe import Cluster, observe
 from harvesters.serving.kubernetes.settings import KubernetesSettings
-from harvesters.yaml_walk import YamlRefused, read_documents
 from schemas.observation import Observation
 from schemas.report_columns import REPORTS
+from schemas.yaml_walk import YamlRefused, read_documents
 from tests.conftest import Statements
 from tests.deployments.company import (
     BUILD,

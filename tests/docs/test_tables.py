@@ -14,6 +14,7 @@ import service
 from cli.exits import Exit
 from cli.main import app
 from harvesters.directory import DirectorySettings
+from harvesters.inventory import InventorySettings
 from harvesters.mlflow import MlflowSettings
 from harvesters.registry import BUILT_IN
 from schemas.columns import TABLES
@@ -112,6 +113,7 @@ def test_source_fields_documented() -> None:
     assert documented(section("sources.md", "Fields")) == list(SourceSettings.model_fields)
     assert documented(section("sources.md", "MLflow")) == list(MlflowSettings.model_fields)
     assert documented(section("sources.md", "Directory")) == list(DirectorySettings.model_fields)
+    assert documented(section("sources.md", "Inventory")) == list(InventorySettings.model_fields)
 
 
 def test_errors_documented() -> None:

@@ -13,7 +13,10 @@ LINKED: Final = {
     "owners": ("owner",), "repositories": ("repository", "role"),
     "datasets": ("dataset", "role", "digest"), "members": (),
 }  # fmt: skip
-MAY_MISS: Final = ("model", "model_id", "version", "version_id", "departed")
+MAY_MISS: Final = (
+    "model", "model_id", "version", "version_id", "departed", "tier", "tier_status", "tier_low",
+    "tier_high", "workflow_tier", "review_state",
+)  # fmt: skip
 
 
 def cells(name: str, row: Mapping[str, Any], as_of: str, *, raw: bool = False) -> list[str]:
@@ -40,6 +43,7 @@ def _value(column: Column, row: Mapping[str, Any], *, as_of: str, own: str) -> A
 
 TIMES: Final = {
     "as_of", "first_seen_at", "last_changed_at", "gone_since", "unseen_since",
+    "next_review_due",
 }  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvesters.mlmodel import read_mlmodel
-from harvesters.yaml_walk import YamlRefused, read_yaml
 from schemas.facts import VersionFacts
+from schemas.yaml_walk import YamlRefused, read_yaml
 
 RUN = "0123456789abcdef0123456789abcdef"
 XGBOOST = f"""\

@@ -12,6 +12,7 @@ from service.db import Busy, Database
 from service.ingest import preview
 from service.tables import METADATA
 from tests.conftest import Statements
+from tests.risk.tellings import Told, data, harmless, plain
 from tests.support.catalog import NOON, gone, make_reader, make_source, model, post, rows, version
 from tests.support.http import Service, opened
 from tests.support.preview import LATER, manifest, planned, pushed
@@ -152,8 +153,29 @@ def test_preview_keeps_nothing(database: Database) -> None:
     }  # fmt: skip
 
 
+def test_preview_says_the_tier(service: Service) -> None:
+    """The tier before and after, also of models that the batch only concerns; nothing is kept."""
+    told = Told(service.database)
+    told.say(*harmless(), *harmless("menu"))
+    before = told.all(), rows(service.database, "SELECT evaluated_at FROM risk_clock ORDER BY 1")
+    grave = data(at=LATER, data_sensitivity="special_category")
+    found = planned(service, "mlflow-prod", plain(at=LATER), grave)["entries"]
+    models = {one["name"]: one for one in found if one["kind"] == "model"}
+
+    told_of = ("tier_before", "tier_status_before", "tier", "tier_status")
+    assert {name: tuple(one["model"][of] for of in told_of) for name, one in models.items()} == {
+        "retail/churn": ("LOW", "FIRM", "MEDIUM", "FIRM"),
+        "retail/menu": ("LOW", "FIRM", "MEDIUM", "FIRM"),
+    }
+    assert models["retail/menu"]["fields"] == []
+    evaluated = rows(service.database, "SELECT evaluated_at FROM risk_clock ORDER BY 1")
+    assert (told.all(), evaluated) == before
+    told.say(grave)
+    assert told.tiers() == {"retail/churn": ("MEDIUM", "FIRM"), "retail/menu": ("MEDIUM", "FIRM")}
+
+
 def test_preview_says_what_stays_unknown(service: Service) -> None:
-    """A model without owner and use lacks what only people know; no tier is made up."""
+    """A model without owner and use lacks what only people know: it may be of any tier."""
     source = make_source(service.database)
     use = {
         "subject": {"kind": "use", "scheme": "name", "value": "retail/churn/offers"},
@@ -166,7 +188,7 @@ def test_preview_says_what_stays_unknown(service: Service) -> None:
     post(service.database, source, {"subject": OWNER["owner"], "observed_at": NOON, "facts": {}})
     with_use = planned(service, "mlflow-prod", owned, use)
 
-    assert bare["model"]["tier"] is None
+    assert (bare["model"]["tier"], bare["model"]["tier_status"]) == ("HIGH", "PROVISIONAL")
     assert bare["model"]["owner_known"] is False
     assert named["model"]["owner_known"] is False, "nobody has described who is named"
     assert {(one["kind"], one["name"]): one["facts"] for one in bare["model"]["missing"]} == {

@@ -12,7 +12,18 @@ from tests.support.catalog import Sweep, make_source, model, rows, version
 from tests.support.http import make_token
 
 NOTHING = dict.fromkeys(
-    (*JOBS, "deliveries_read", "pins_expired", "deployment_decisions_ended", "refolded"), 0
+    (
+        *JOBS,
+        "deliveries_read",
+        "pins_expired",
+        "deployment_decisions_ended",
+        "refolded",
+        "rules_begun",
+        "rules_previewed",
+        "rules_applied",
+        "models_evaluated",
+    ),
+    0,
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.people.dates import Precision, ReadDate, read_date
+from schemas.dates import Precision, ReadDate, read_date
 
 DAY, MONTH, YEAR = Precision.DAY, Precision.MONTH, Precision.YEAR
 

@@ -336,18 +336,21 @@ def test_import_many(service: Service, reviewer: str) -> None:
 
 
 def test_import_statements(service: Service, reviewer: str, statements: Statements) -> None:
-    """Bounded: a batch costs as many statements with ten rows as with a thousand."""
+    """Bounded: a batch of a thousand rows costs no more statements than one of ten.
+
+    It costs fewer: the worker checks so many new models.
+    """
     imported(service, reviewer, "namespace,name\nretail,first\n")
-    counts = set()
+    counts = []
     for rows_sent in (10, 1_000):
         body = "".join(
             f"retail,{rows_sent} m{n},pilot,team:{rows_sent}\n" for n in range(rows_sent)
         )
         with statements() as said:
             imported(service, reviewer, f"namespace,name,lifecycle,owner\n{body}")
-        counts.add(len(said))
+        counts.append(len(said))
 
-    assert len(counts) == 1
+    assert counts[1] <= counts[0]
 
 
 def test_import_published_inventory(service: Service, corpora: Path) -> None:

@@ -132,7 +132,8 @@ def test_read_worker_settings() -> None:
 
     assert read_worker_settings({}).model_dump() == {
         "log_format": "json", "log_level": "info", "training_run_days": None,
-        "export_signing_key_file": None,
+        "export_signing_key_file": None, "secret_key": None, "outbound_allow": "",
+        "base_url": "http://127.0.0.1:8010",
     }  # fmt: skip
     assert read_worker_settings(told).training_run_days == 365
     for text in ("0", "-1", "1e3", "for ever"):

@@ -21,7 +21,7 @@ from service.ingest.declare import declare_source
 from service.ingest.dryrun import record_harvested
 from service.ingest.ingest import record_batch
 from service.ingest.sources import SourceFacts, get_source
-from service.ledger.change import Actor, Cause
+from service.ledger.change import RISK, Actor, Cause
 from service.tables import METADATA
 
 OPERATOR = Actor("operator", "tests")
@@ -253,10 +253,15 @@ def contents(database: Database) -> dict[str, str]:
     }
 
 
-def changes(database: Database, after: int = 0) -> list[Any]:
+def all_changes(database: Database, after: int = 0) -> list[Any]:
     """Ledger rows as documents."""
     found = rows(database, "SELECT canon FROM change WHERE id > :after ORDER BY id", after=after)
     return [json.loads(canon) for (canon,) in found]
+
+
+def changes(database: Database, after: int = 0) -> list[Any]:
+    """The same without what follows for the risk of models: tiers, controls, reviews, findings."""
+    return [one for one in all_changes(database, after) if one["kind"] not in RISK]
 
 
 def last_change(database: Database) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 from uuid import NAMESPACE_OID, uuid5
 
-from harvesters.yaml_walk import read_documents
+from schemas.yaml_walk import read_documents
 from tests.outbound.servers import secured
 
 LONG_AGO: Final = datetime(2026, 11, 1, 8, tzinfo=UTC)

@@ -98,6 +98,7 @@ EVERYTHING: Final[Mapping[str, Any]] = {  # every field once, as JSON, which is 
         "explainability": "none",
         "data_sensitivity": "personal",
         "downstream_dependents": 3,
+        "depends_on": ["retail/prices"],
         "exposure": "offline_batch",
         "uses": [
             {

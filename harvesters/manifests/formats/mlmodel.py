@@ -6,8 +6,8 @@ from typing import Final
 from harvesters.manifests.formats.found import FileRefused, Format, Found
 from harvesters.manifests.formats.texts import refusal
 from harvesters.mlmodel import read_mlmodel
-from harvesters.yaml_walk import YamlRefused
 from schemas.identifiers import Kind
+from schemas.yaml_walk import YamlRefused
 
 NAME: Final = "MLmodel"
 

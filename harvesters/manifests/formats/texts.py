@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from harvesters.manifests.formats.found import FileRefused
-from harvesters.yaml_walk import YamlRefused, read_documents, read_yaml
+from schemas.yaml_walk import YamlRefused, read_documents, read_yaml
 
 TEMPLATE: Final = re.compile(rb"\{\{|\{%|\{#|<%")  # of Jinja, Go, Nunjucks, Handlebars, ERB
 MOST_FRONT_MATTER: Final = 64 * 1024

@@ -13,9 +13,9 @@ from harvesters.errors import SourceRefused
 from harvesters.registry import Secret
 from harvesters.serving.kubernetes.documents import flag, items, member, text
 from harvesters.serving.kubernetes.settings import KubernetesSettings
-from harvesters.yaml_walk import LARGEST, YamlRefused, read_yaml
 from outbound.addresses import OutboundRefused, read_url
 from outbound.credentials import Credential
+from schemas.yaml_walk import LARGEST, YamlRefused, read_yaml
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 NOT_READ: Final = {  # of a user; each would run a program, or is none of what is read here

@@ -121,7 +121,9 @@ def test_declare_everything() -> None:
         "origin", "update_mode", "explainability", "data_sensitivity", "exposure",
         "downstream_dependents", "license", "base_model", "limitations", "assumptions",
         "performance_thresholds", "monitoring_interval_days", "blueprint", "links", "datasets",
+        "depends_on",
     }  # fmt: skip
+    assert [one["value"] for one in facts["depends_on"]] == ["retail/prices"]
     same = [str(one) for one in of_model.same_as]
     assert same == ["model:mlflow:mlflow-prod/team-b/churn", "model:hf:hf://acme/churn"]
     written_use = EVERYTHING["spec"]["uses"][0]

@@ -74,6 +74,7 @@ WRONG: Final[dict[str, tuple[Any, str]]] = {  # every field once
     "/spec/explainability": ([], "wrong_type"),
     "/spec/data_sensitivity": (None, "empty_factor"),
     "/spec/downstream_dependents": ("1.200", "wrong_number"),
+    "/spec/depends_on": (["churn"], "wrong_form"),
     "/spec/exposure": ("internet", "wrong_value"),
     "/spec/uses": ({"offers": {}}, "wrong_type"),
     f"{USE}/name": ("(undeclared)", "wrong_form"),

@@ -6,7 +6,7 @@ from harvesters.serving.claims import AS_STATED
 from harvesters.serving.kubernetes.kinds import RESOURCES
 from harvesters.serving.kubernetes.settings import SERVING_NAMES, KubernetesSettings
 from harvesters.serving.sagemaker.settings import SageMakerSettings
-from harvesters.yaml_walk import read_documents
+from schemas.yaml_walk import read_documents
 from tests.architecture.source import ROOT
 from tests.docs.tables import documented, section
 

@@ -8,8 +8,8 @@ from typing import Any
 from harvesters.serving.kubernetes.objects import LeftOut
 from harvesters.serving.kubernetes.observe import Cluster, observe
 from harvesters.serving.kubernetes.settings import KubernetesSettings
-from harvesters.yaml_walk import YamlRefused, read_documents
 from schemas.observation import Observation, parse_observation
+from schemas.yaml_walk import YamlRefused, read_documents
 from tests.harvesters.serving.kubernetes.ways import Ways, stated
 from tests.support.kubernetes_server import KINDS, KubernetesServer
 from tests.support.shelf import NOON

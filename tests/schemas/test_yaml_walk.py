@@ -1,5 +1,6 @@
 """The bounded walk over YAML: scalars as they are written, everything clever refused."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvesters.yaml_walk import YamlRefused, read_yaml
+from schemas.yaml_walk import YamlRefused, read_typed, read_yaml
 
 REFUSED = {
     b"": "the file is empty",
@@ -109,3 +110,36 @@ def test_read_yaml_codes(raw: bytes, code: str) -> None:
     with pytest.raises(YamlRefused) as refused:
         read_yaml(raw)
     assert refused.value.code == code
+
+
+def test_read_typed_scalars() -> None:
+    """Plain null, truths, numbers and RFC 3339 times are typed; quoted and all else is text."""
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    written: dict[str, object] = {
+        "null": None, "~": None, '"null"': "null", "NULL": None,
+        "true": True, "false": False, "True": "True", "yes": "yes", "'true'": "true",
+        "4711": 4711, '"4711"': "4711", "-3": -3, "0": 0, "007": "007", "0x1F": "0x1F",
+        "1.5": 1.5, "'1.5'": "1.5", "1e3": "1e3", "1.0.0": "1.0.0", ".inf": ".inf",
+        "2026-11-23T12:00:00Z": noon, "2026-11-23T13:00:00+01:00": noon,
+        '"2026-11-23T12:00:00Z"': "2026-11-23T12:00:00Z",
+        "2026-10-01": "2026-10-01", "'2026-10-01'": "2026-10-01",
+        "1_000": "1_000", "2026-11-23T12:00:00": "2026-11-23T12:00:00",
+        "2026-13-23T12:00:00Z": "2026-13-23T12:00:00Z",
+        "0001-01-01T00:00:00+14:00": "0001-01-01T00:00:00+14:00",
+        "12345678901234567890": "12345678901234567890", "plain words": "plain words",
+    }  # fmt: skip
+    raw = "".join(f"- {scalar}\n" for scalar in written).encode()
+
+    read = read_typed(raw)
+
+    assert read == list(written.values())
+    assert [type(value) for value in read] == [type(value) for value in written.values()]
+
+
+@pytest.mark.parametrize("raw", REFUSED, ids=range(len(REFUSED)))
+def test_read_typed_refused(raw: bytes) -> None:
+    """Types change nothing about what is refused."""
+    with pytest.raises(YamlRefused) as refused:
+        read_typed(raw)
+
+    assert REFUSED[raw] in str(refused.value)

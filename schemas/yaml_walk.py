@@ -1,10 +1,17 @@
-"""Reads YAML by walking its events: bounded, no aliases or tags, scalars as they are written."""
+"""Reads YAML by walking its events: bounded, no aliases or tags, scalars as they are written.
+
+Only this module of the contracts needs a parser; whoever imports another one gets none along.
+"""
 
 import codecs
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import yaml
+
+from schemas.strict import RFC3339
 
 LARGEST: Final = 256 * 1024
 DEEPEST: Final = 32
@@ -14,6 +21,9 @@ LONGEST_SCALAR: Final = 64 * 1024
 NULLS: Final = {"", "~", "null", "Null", "NULL"}
 FEATURE: Final = "yaml_feature"  # the code of what YAML has and is not read
 UNREADABLE: Final = yaml.reader.Reader.NON_PRINTABLE
+TRUTHS: Final = {"true": True, "false": False}
+WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}", re.ASCII)
 WIDE: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -38,6 +48,7 @@ class YamlRefused(ValueError):  # reads as a sentence
 
 
 Path = tuple[str | int, ...]
+Scalar = Callable[[str], object]  # what a plain text that is no null stands for
 
 
 class Document(NamedTuple):
@@ -72,7 +83,10 @@ def read_yaml(raw: bytes) -> Document:
     Raises `YamlRefused` for other encodings, several documents, anchors, aliases, tags, merge keys,
     repeated or non-text keys, and whatever is too large or too deep.
     """
-    walker = _Walker(raw)
+    return _only(_Walker(raw))
+
+
+def _only(walker: "_Walker") -> Document:
     first = next(walker.documents(), None)
     if first is None:
         raise YamlRefused("the file is empty", code="empty")
@@ -80,6 +94,14 @@ def read_yaml(raw: bytes) -> Document:
         reason = "a second document begins; write one document a file"
         raise YamlRefused(reason, mark, code="several_documents")
     return first
+
+
+def read_typed(raw: bytes) -> Any:
+    """One document with plain `true`, `false`, numbers and RFC 3339 times typed, all else text.
+
+    Raises `YamlRefused` as `read_yaml` does.
+    """
+    return _only(_Walker(raw, plain=_typed)).value
 
 
 def read_documents(raw: bytes, *, most: int = MOST_DOCUMENTS) -> list[Document]:
@@ -96,7 +118,8 @@ def read_documents(raw: bytes, *, most: int = MOST_DOCUMENTS) -> list[Document]:
 class _Walker:
     """Builds values from a stream of events."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, *, plain: Scalar = str) -> None:
+        self.plain = plain
         self.events: Iterator[yaml.Event] = yaml.parse(_text(raw), Loader=yaml.SafeLoader)
         self.count = 0
         self.last = Mark(1, 1)
@@ -134,7 +157,7 @@ class _Walker:
         self.values[path] = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
             self.ends[path] = _end(event)
-            return _scalar(event)
+            return self._scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(path)
         return self._mapping(path)
@@ -157,6 +180,14 @@ class _Walker:
             self.keys[place], self.key_ends[place] = _mark(event), _end(event)
             read[event.value] = self._value(self._next(), place)
         return read
+
+    def _scalar(self, event: yaml.ScalarEvent) -> object:
+        if len(event.value) > LONGEST_SCALAR:
+            reason = f"a value is longer than {LONGEST_SCALAR} characters"
+            raise _refusal(event, reason, code="too_large")
+        if event.style is not None:
+            return event.value
+        return None if event.value in NULLS else self.plain(event.value)
 
     def _next(self) -> yaml.Event:
         self.count += 1
@@ -203,12 +234,20 @@ def _text(raw: bytes) -> str:
     return text
 
 
-def _scalar(event: yaml.ScalarEvent) -> str | None:
-    if len(event.value) > LONGEST_SCALAR:
-        reason = f"a value is longer than {LONGEST_SCALAR} characters"
-        raise _refusal(event, reason, code="too_large")
-    text: str = event.value
-    return None if event.style is None and text in NULLS else text
+def _typed(text: str) -> object:
+    """A time that no calendar has is text: whoever wants a time there says what is wrong."""
+    if text in TRUTHS:
+        return TRUTHS[text]
+    if WHOLE.fullmatch(text):
+        return int(text)
+    if DECIMAL.fullmatch(text):
+        return float(text)
+    if RFC3339.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return text
+    return text
 
 
 def _mark(event: yaml.Event) -> Mark:

@@ -1,0 +1,1 @@
+"""What owners confirm about their models, beside what harvests say against it."""

@@ -1,0 +1,1 @@
+"""Figures for leadership, each with its parts and its list."""

@@ -1,0 +1,1 @@
+"""What has to be mended, by whom and until when."""

@@ -1,0 +1,1 @@
+"""Reviews of versions: when they are needed, who may decide, and on what a decision rests."""

@@ -1,0 +1,1 @@
+"""Models of low risk that are reviewed by lot."""
