@@ -25,7 +25,9 @@ def test_account_from_the_shell(ask: Command, catalog: Served) -> None:
     assert "owners\thandle:team:retention-ds" in shown.lines
     me = Client(catalog.url, token.out.strip()).get("/api/v1/me")
     assert (me["name"], me["owners"]) == ("anna", ["handle:team:retention-ds"])
-    assert [one["capability"] for one in me["may"]] == ["entries:read", "ledger:read"]
+    assert [one["capability"] for one in me["may"]] == [
+        "entries:read", "ledger:read", "risk:notes",
+    ]  # fmt: skip
 
     kept = ask("account", "revoke", *review, *why, "--dry-run")
     revoked = [ask("account", "revoke", *review, *why).code for _ in range(2)]
