@@ -70,7 +70,7 @@ RISK: Final = (
         )
     ),
     Row("GET", f"{MODEL}/versions/{{version}}/changes", FOUND, f"{CHURN}/versions/1/changes"),
-    Row("POST", f"{MODEL}/versions/{{version}}/changes:classify", answers(409, "reviewer"),
+    Row("POST", f"{MODEL}/versions/{{version}}/changes:classify", answers(403),
         f"{CHURN}/versions/1/changes:classify",
         {"path": "model.origin", "change_class": "minor", **WHY}),
     Row("GET", f"{MODEL}/versions/{{version}}/clearance", FOUND, f"{CHURN}/versions/1/clearance"),

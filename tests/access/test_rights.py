@@ -120,7 +120,7 @@ def test_machine_never_decides(service: Service) -> None:
         for name in ("rita", "robot")
     }
 
-    assert may["rita"] - may["robot"] == {"decisions:write"}
+    assert may["rita"] - may["robot"] == {"decisions:write", "risk:act", "reviews:work"}
     assert may["robot"] < may["rita"]
 
 
