@@ -135,8 +135,9 @@ def test_demo_sample(folder: Path) -> None:
             written = process.communicate(timeout=60)[0]
 
     assert process.returncode == 0
-    released, table = apart(written)
+    released, risk, table = apart(written)
     check_release(said, released)
+    check_risk(said, risk)
     assert len(answers) == 3
     assert [bool(answer) for answer in answers] == [True] * 3
     assert noted(table) == NOTES
@@ -155,12 +156,30 @@ def test_demo_sample(folder: Path) -> None:
     assert not (folder / "postgresql" / "postmaster.pid").exists()
 
 
-def apart(written: str) -> tuple[list[list[str]], str]:
-    """The tables about the release, and that of the models, which has four columns and a name."""
+def apart(written: str) -> tuple[list[list[str]], list[list[str]], str]:
+    """The tables about the release, those about risk, and that of the models, which is the last."""
     lines = written.splitlines(keepends=True)
-    models = [line for line in lines if re.match(r"(retail|credit)/", line)]
-    assert lines[len(lines) - len(models) :] == models
-    return [line.rstrip("\n").split("\t") for line in lines[: -len(models)]], "".join(models)
+    named = [re.match(r"(retail|credit)/", line) is not None for line in lines]
+    last = len(lines) - named[::-1].index(False)
+    rows = [line.rstrip("\n").split("\t") for line in lines]
+    return rows[: named.index(True)], rows[named.index(True) : last], "".join(lines[last:])
+
+
+def check_risk(said: str, rows: list[list[str]]) -> None:
+    """Tiers, a question, due reviews, what is blocked, a drawn model, a waiver that is over."""
+    tiers = {
+        row[0]: row[1:4] for row in rows if len(row) == 6 and row[2] in {"FIRM", "PROVISIONAL"}
+    }
+    assert len(tiers) == 11
+    assert tiers["credit/credit-score"] == ["HIGH", "FIRM", "HIGH"]
+    assert tiers["retail/demand-forecast"] == ["LOW", "FIRM", "LOW"]
+    assert tiers["retail/churn"][1] == "PROVISIONAL"
+    assert "retail/churn for retention-offers is PROVISIONAL" in said
+    assert {row[2] for row in rows if len(row) == 6 and row[3] == "REQUIRED"} == {"PRE", "POST"}
+    assert "May credit/credit-score 2 go to production? NEEDS_APPROVAL" in said
+    assert ["1", "retail/demand-forecast", "drawn"] in rows
+    assert "is over:" in said
+    assert "INV-03" in {row[0] for row in rows if row[1:2] == ["FAIL"]}
 
 
 def check_release(said: str, rows: list[list[str]]) -> None:
