@@ -45,6 +45,10 @@ EVER: Final = {  # whom each step may ever be of: they are told 409 out of turn,
 }
 
 
+TRAINED: Final = "ruth@acme.example"  # who made the version: no mapping says whose that is
+LATER: Final = "2026-11-21T12:00:00Z"
+
+
 def body_of(action: str, digests: dict[str, Any]) -> dict[str, Any]:
     """What to send with a step."""
     outcome = {"recommend": "REVIEWED", "decide": "REVIEWED"}.get(action)
@@ -52,7 +56,7 @@ def body_of(action: str, digests: dict[str, Any]) -> dict[str, Any]:
         return {"outcome": outcome, "tier_confirmed": True, "comment": "looks right", **digests}
     return {
         "assign": {"reviewer": "other"},
-        "identify": {"identity": "retention", "person": "A team", "reason": "as I know"},
+        "identify": {"identity": TRAINED, "person": "Ruth Lee", "reason": "as I know"},
         "request_changes": {"comment": "why?"}, "answer": {"comment": "because"},
     }.get(action, {"reason": "as agreed"})  # fmt: skip
 
@@ -62,6 +66,7 @@ def body_of(action: str, digests: dict[str, Any]) -> dict[str, Any]:
 def test_every_step(bank: Bank, tier: str, state: str) -> None:
     """Each of 88 requests is let through, or refused, as the table above says."""
     bank.rate(tier)
+    bank.say_version(1, at=LATER, created_by=TRAINED)
     review = bank.review()
     digests = bank.get(review)["now"]
     wrong = []
@@ -97,8 +102,7 @@ def set_up(bank: Bank, review: Any, *, state: str, digests: dict[str, Any]) -> N
         id=review, state=state, closed=state not in OPEN,
         reviewer=None if state == "REQUIRED" else "reviewer",
         recommended=None if recommended is None else as_json(recommended),
-        identified=as_json({"retention": {"account": None, "person": "A team"},
-                            "handle:retention": {"account": "owner", "person": None}}),
+        identified=as_json({TRAINED: {"account": None, "person": "Ruth Lee", "by": "admin"}}),
     )  # fmt: skip
 
 
