@@ -70,8 +70,8 @@ from service.risk.concessions import api as concessions
 from service.risk.controls import api as controls_api
 from service.risk.figures import api as kpis
 from service.risk.findings import api as findings
+from service.risk.reviews import absences_api, legal_holds_api
 from service.risk.reviews import api as reviews
-from service.risk.reviews import rules_api as review_rules
 from service.risk.rules import control_packs_api as control_packs
 from service.risk.rules import policies_api as rule_sets
 from service.risk.samples import api as samples
@@ -114,7 +114,8 @@ ROUTERS: Final = (
     conflicts.router,
     hooks.router,
     reviews.router,
-    review_rules.router,
+    absences_api.router,
+    legal_holds_api.router,
     rule_sets.router,
     control_packs.router,
     findings.router,
