@@ -7,35 +7,30 @@ once.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Final
 
 from service.db import Database
 from service.logs import set_up_logs
-from service.risk.rules.pack_previews import continue_pack_previews
-from service.risk.rules.previews import continue_previews
-from service.risk.rules.revaluation import continue_revaluations
+from service.risk.rules.revaluation import continue_revaluations, is_open
 from tests.support.killable import NEVER, ROOT, die_at
 
-STEP = 60  # models of a transaction
-JOBS = {
-    "revaluations": continue_revaluations,
-    "previews": continue_previews,
-    "pack_previews": continue_pack_previews,
-}
+STEP: Final = 60  # models of a transaction
+PAUSE: Final = 0.05  # s, where others' transactions have to end first
 
 
 class Revaluer:
-    """Goes on with a job as often as it is told to."""
+    """Goes on as often as it is told to."""
 
     def __init__(self, orders: IO[str], answers: IO[str]) -> None:
         """Speak with the program."""
         self.orders, self.answers = orders, answers
 
-    def go_on(self, job: str, url: str, boundary: int = NEVER) -> int:
+    def go_on(self, url: str, boundary: int = NEVER) -> int:
         """Go on until the end; answers the signal that ended it, 0 for none."""
-        self.orders.write(f"{job} {boundary} {url}\n")
+        self.orders.write(f"{boundary} {url}\n")
         self.orders.flush()
         return int(self.answers.readline())
 
@@ -58,16 +53,26 @@ def dying_revaluer() -> Iterator[Revaluer]:
 def serve() -> None:
     """Fork a worker for each order, and say what it died of."""
     for order in sys.stdin:
-        job, boundary, url = order.split()
+        boundary, url = order.split()
         child = os.fork()
         if child == 0:
             database = Database(url)
             if int(boundary) != NEVER:
                 die_at(database, int(boundary))
-            JOBS[job](database, step=STEP)
+            finish(database)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, flush=True)  # noqa: T201
+
+
+def finish(database: Database) -> None:
+    """Go on until none is open, however often others' transactions, of any database, delay it."""
+    while True:
+        continue_revaluations(database, step=STEP)
+        with database.reading() as session:
+            if not is_open(session, "policy"):
+                return
+        time.sleep(PAUSE)
 
 
 if __name__ == "__main__":

@@ -238,10 +238,9 @@ def test_killed(make_database: MakeDatabase) -> None:
                 in_force(database, policy_of(change=stricter))
                 url = database.url.render_as_string(hide_password=False)
 
-                died = worker.go_on("revaluations", url, boundary)
+                died = worker.go_on(url, boundary)
                 assert died in {0, signal.SIGKILL}
-                while rows(database, "SELECT 1 FROM revaluation WHERE done_at IS NULL"):
-                    assert worker.go_on("revaluations", url) == 0
+                assert worker.go_on(url) == 0
 
                 total, rated, changed, _ = rows(database, PROGRESS)[0]
                 past = rows(database, "SELECT count(*) FROM assessment_history")[0][0]
