@@ -8,6 +8,7 @@ from typing import Final
 
 from bench import (
     as_of,
+    bundle,
     controls,
     csv_export,
     first_harvest,
@@ -37,6 +38,7 @@ BENCHES: Final[Mapping[str, Callable[[Stage], Result]]] = {
     "revaluation": revaluation.measure,
     "tiering": tiering.measure,
     "controls": controls.measure,
+    "bundle": bundle.measure,
 }
 
 

@@ -15,11 +15,12 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is to do.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End expired harvests, tidy up, let old training runs go, send events, seal the ledger."""
+    """End expired harvests, tidy up, send events, build the bundles that wait, seal the ledger."""
     from cli.database import operated, signing_keys, worker_settings
     from cli.ledger import seal_once
     from cli.receiver import send_once
     from service.db import APP_ROLE
+    from service.exports.jobs.builder import build_once
     from service.operation.jobs import run_jobs
 
     told = worker_settings()
@@ -27,6 +28,7 @@ def evaluate(
     with operated(APP_ROLE) as database:
         done = run_jobs(database, training_run_days=told.training_run_days, dry_run=dry_run)
         done |= send_once(database, told, dry_run=dry_run)
+        done["bundles_built"] = build_once(database, keys, days=told.export_days, dry_run=dry_run)
         done["changes_sealed"] = seal_once(database, keys, dry_run=dry_run)
     if as_json:
         print_json(done)

@@ -58,16 +58,15 @@ def print_list(items: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as
 
 
 @contextmanager
-def progress(text: str) -> Iterator[Callable[[int], None]]:
-    """Shows on a terminal how far something is, once it takes longer than two seconds.
+def telling() -> Iterator[Callable[[str], None]]:
+    """Shows on a terminal what is going on, once it takes longer than two seconds.
 
-    The text has a place for a number; what is called adds to it. Nothing stays behind.
+    What is called says it. Nothing stays behind.
     """
-    begun, done, bar = monotonic(), 0, None
+    begun, bar = monotonic(), None
 
-    def advance(more: int) -> None:
-        nonlocal done, bar
-        done += more
+    def tell(text: str) -> None:
+        nonlocal bar
         if bar is None and sys.stderr.isatty() and monotonic() - begun > QUIET_SECONDS:
             from rich.console import Console
 
@@ -75,13 +74,30 @@ def progress(text: str) -> Iterator[Callable[[int], None]]:
             bar = Console(stderr=True, color_system=color).status("")  # type: ignore[arg-type]  # literal
             bar.start()
         if bar is not None:
-            bar.update(text.format(done))
+            bar.update(text)
 
     try:
-        yield advance
+        yield tell
     finally:
         if bar is not None:
             bar.stop()
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how far something is, once it takes longer than two seconds.
+
+    The text has a place for a number; what is called adds to it. Nothing stays behind.
+    """
+    done = 0
+    with telling() as tell:
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            tell(text.format(done))
+
+        yield advance
 
 
 def print_document(document: Mapping[str, Any], *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -67,8 +67,29 @@ def export(  # noqa: PLR0913  # options of one command
     form: Form = None,
     dialect: Dialect = None,
     output: Output = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="A bundle for reviewers instead: models, osfi-e23 or omb-2025."),
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="What changed since this time, too.")] = None,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", help="What was learned until this time.")
+    ] = None,
 ) -> None:
-    """Write what matches as CSV, JSON Lines or XLSX."""
+    """Write what matches as CSV, JSON Lines or XLSX; or every file of one moment as a bundle."""
+    if profile is not None:
+        from cli.bundle import fetch_bundle
+
+        beside = {"KIND": kind != "models", "--query": query, "--sort": sort, "--format": form}
+        if wrong := [name for name, given in beside.items() if given]:
+            message = f"A bundle takes no {wrong[0]}: choose its models with --filter."
+            raise Stop(message, Exit.WRONG_USE)
+        moments = {"as_of": as_of, "since": since, "known_at": known_at}
+        wanted = {"profile": profile, "dialect": dialect, **moments}
+        fetch_bundle(wanted, conditions=parse_filters(filters), output=output)
+        return
+    if since or known_at:
+        raise Stop("--since and --known-at are for a bundle: name its --profile.", Exit.WRONG_USE)
     asked = parse_filters(filters, q=query, sort=sort, as_of=as_of, dialect=dialect)
     write_file(known_kind(kind), output, form=form, asked=asked)
 
@@ -82,19 +103,35 @@ def write_file(
     if output is None and suffix == "xlsx" and sys.stdout.isatty():
         raise Stop("A workbook is nothing to look at: name a file with -o.", Exit.WRONG_USE)
     client = Client.from_environment()
-    signal.signal(signal.SIGTERM, _interrupted)
+    if output is not None:
+        save(client, path, to=output, told=kind, asked=asked)
+        return
+    signal.signal(signal.SIGTERM, interrupted)
     with progress(f"{kind}: {{:,}} bytes") as advance:
-        if output is None:
-            client.download(path, sys.stdout.buffer, advance=advance, **asked)
-            return
-        part = output.with_name(output.name + ".part")
+        client.download(path, sys.stdout.buffer, advance=advance, **asked)
+
+
+def save(
+    client: Client,
+    path: str,
+    *,
+    to: Path,
+    told: str,
+    asked: Mapping[str, Any],
+    check: Callable[[Path], None] = lambda _: None,
+) -> None:
+    """Copy a file; interrupted, or refused by `check`, it leaves none."""
+    signal.signal(signal.SIGTERM, interrupted)
+    part = to.with_name(to.name + ".part")
+    with progress(f"{told}: {{:,}} bytes") as advance:
         try:
             with part.open("wb") as file:
                 client.download(path, file, advance=advance, **asked)
-            part.replace(output)
+            check(part)
+            part.replace(to)
         finally:  # also when interrupted: a file is whole, or is not there
             part.unlink(missing_ok=True)
-    say(str(output))
+    say(str(to))
 
 
 def _suffix(output: Path | None) -> str:
@@ -116,5 +153,6 @@ def parse_filters(filters: list[str] | None, **others: str | None) -> dict[str, 
     return parsed
 
 
-def _interrupted(_signal: int, _frame: Any) -> NoReturn:
+def interrupted(_signal: int, _frame: Any) -> NoReturn:
+    """End as after Ctrl-C: in order."""
     raise KeyboardInterrupt

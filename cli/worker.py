@@ -1,4 +1,4 @@
-"""The command that harvests whatever is due, seals the ledger and tidies up, until stopped."""
+"""The command that harvests what is due, seals the ledger, builds bundles, until stopped."""
 
 import signal
 from subprocess import DEVNULL
@@ -18,7 +18,7 @@ TimeLimit = Annotated[
 
 @app.command()
 def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> None:
-    """Harvest each source when it is due; seal the ledger; send events; do the periodic jobs."""
+    """Harvest each source when it is due; seal; send events; build bundles; do periodic jobs."""
     import structlog
 
     from cli.client import service_url
@@ -26,6 +26,7 @@ def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> N
     from cli.database import operated, signing_keys, worker_settings
     from cli.receiver import courier
     from service.db import APP_ROLE
+    from service.exports.jobs.builder import Bundler
     from service.ledger.sealer import Sealer
     from service.logs import set_up_logs
 
@@ -40,7 +41,8 @@ def worker(*, side_by_side: SideBySide = 2, time_limit: TimeLimit = 14_400) -> N
         def tell(source: str, said: str) -> None:
             log.info("harvest_says", source=source, said=said)
 
-        with Sealer(database, keys), courier(database, told):
+        bundler = Bundler(database, keys, days=told.export_days)
+        with Sealer(database, keys), courier(database, told), bundler:
             Crew(database, plan, tell=tell, onto=DEVNULL).work(stopping)
 
 

@@ -4,11 +4,17 @@ from typing import Final, NamedTuple
 
 
 class Column(NamedTuple):
-    """One column: its name, what it holds, and the fact that it shows, which may be unknown."""
+    """One column: its name, what it holds, and the fact that it shows, which may be unknown.
+
+    `holds` is the type of its cells, as a table schema names it. `rests` says what its cells come
+    from, closest first: `model.owners` is a fact, `review` what is decided there, `clock` time.
+    """
 
     name: str
     meaning: str
     fact: str = ""
+    holds: str = "string"
+    rests: tuple[str, ...] = ()
 
 
 def _facts(**meanings: str) -> tuple[Column, ...]:

@@ -102,6 +102,16 @@ class ListExport(Filters, Reading):
     dialect: Dialect = "plain"
 
 
+class ReviewExport(ListExport):
+    """All query parameters of one file for risk reviews, with the filters of models.
+
+    `since` begins the changes that are told, `known_at` ends what was learned later.
+    """
+
+    since: Moment | None = None
+    known_at: Moment | None = None
+
+
 def _one_of(names: tuple[str, ...]) -> object:
     """A list of known names; a wrong one is answered with the nearest."""
 
@@ -144,6 +154,13 @@ def query_model(kind: Kind) -> type[ListQuery]:
 def export_model(kind: Kind) -> type[ListExport]:
     """All query parameters of an export of a list of a kind."""
     return _joined(kind, ListExport, called="Export", sort=(_sorts(kind), None))
+
+
+@cache
+def review_model() -> type[ReviewExport]:
+    """All query parameters of one file for risk reviews."""
+    sort = (_sorts(Kind.MODEL), None)
+    return _joined(Kind.MODEL, ReviewExport, called="Review", sort=sort)
 
 
 Asked = TypeVar("Asked", bound=Filters)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from schemas.columns import Column
+from schemas.export_columns import EXPORT_REPORTS
 from schemas.figure_columns import FIGURE_REPORTS
 
 
@@ -355,4 +356,5 @@ REPORTS: Final[Mapping[str, tuple[Column, ...]]] = {  # by the name of the repor
         pack_defect="what is wrong with the control itself",
     ),
     **FIGURE_REPORTS,
+    **EXPORT_REPORTS,
 }

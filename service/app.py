@@ -39,6 +39,10 @@ from service.errors import (
 )
 from service.exports import api as exports
 from service.exports import reports_api as reports
+from service.exports import review_api as review_files
+from service.exports.jobs import api as bundles
+from service.exports.jobs import schedules_api as schedules
+from service.exports.jobs.builder import Bundler
 from service.exports.negotiation import Negotiated
 from service.hooks import api as hooks
 from service.hooks.admission import LANES, Admission
@@ -99,6 +103,9 @@ ROUTERS: Final = (
     catalog.router,
     exports.router,
     reports.router,
+    review_files.router,
+    bundles.router,
+    schedules.router,
     deployments.router,
     tier_api.router,
     controls_api.router,
@@ -137,7 +144,7 @@ HTTP_ERRORS: Final[dict[int, type[CatalogError]]] = {
 def create_app(settings: Settings, database: Database, *, seals: bool = False) -> metrics.Measured:
     """The application: every route behind its policy, everything behind limits and the edge.
 
-    With `seals` it seals the ledger and sends events beside it, as long as it runs. Raises
+    With `seals` it seals the ledger, sends events and builds bundles beside it. Raises
     `KeyRefused`.
     """
     app = build(settings, database)
@@ -193,6 +200,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if app.state.seals:
             beside.enter_context(Sealer(app.state.database, app.state.keys))
             beside.enter_context(Courier(app.state.database, _sender(app.state.settings)))
+            days = app.state.settings.export_days
+            beside.enter_context(Bundler(app.state.database, app.state.keys, days=days))
         yield
     app.state.database.dispose()
     app.state.inbox.dispose()

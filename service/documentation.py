@@ -19,6 +19,8 @@ from service import errors
 from service.access.policy import PUBLIC
 from service.errors import CODES, PROBLEM_JSON, CatalogError, explained, find_error
 from service.examples import BODIES, example_of
+from service.exports.answer import TooManyStreams
+from service.exports.negotiation import SUFFIX
 from service.routing import CatalogRoute
 
 REF: Final = "#/components/schemas/{model}"
@@ -126,6 +128,8 @@ def _shared_errors(one: Operation) -> Iterator[type[CatalogError]]:
         yield errors.NotAuthenticated
         yield errors.InsufficientScope
         yield errors.Unavailable
+    if one.route.path.endswith(SUFFIX):
+        yield TooManyStreams
     if one.said.get("parameters") or "requestBody" in one.said:
         yield errors.Invalid
     if "requestBody" in one.said:

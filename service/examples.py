@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.identifiers import Kind
+from service.exports.jobs.examples import BODIES as EXPORTS
+from service.exports.jobs.examples import PARAMETERS as OF_EXPORTS
+from service.outgoing.examples import BODIES as RECEIVERS
 
 HARVEST: Final = "0193a0f4-0000-7000-8000-000000000000"
 CHURN: Final = {"kind": "model", "scheme": "mlflow", "value": "mlflow-prod/default/churn"}
@@ -278,29 +281,8 @@ BODIES: Final[Mapping[str, Any]] = {  # by operation
     "place_legal_hold": {"model": "retail/churn", "reason": "claim 2026-118"},
     "lift_legal_hold": {"reason": "the claim is settled"},
     "drop_delivery": {"reason": "sent by a test of somebody else's"},
-    "create_receiver": {
-        "name": "risk-desk",
-        "url": "https://hooks.acme.example/model-catalog",
-        "types": ["tier.changed", "review.overdue"],
-        "namespaces": ["retail"],
-        "reason": "the desk files a ticket for each",
-    },
-    "change_receiver": {
-        "url": "https://hooks.acme.example/model-catalog/v2",
-        "types": [],
-        "namespaces": None,
-        "enabled": True,
-        "reason": "the desk wants all of them",
-    },
-    "rotate_receiver": {"reason": "the secret stood in a log"},
-    "test_receiver": {"reason": "the proxy is new"},
-    "replay_outgoing_delivery": {"reason": "the ticket was lost"},
-    "replay_outgoing_deliveries": {
-        "since": "2026-11-20T00:00:00Z",
-        "until": "2026-11-21T00:00:00Z",
-        "failed_only": True,
-        "reason": "the desk was down for a day",
-    },
+    **RECEIVERS,
+    **EXPORTS,
     "enter_model": {"namespace": "retail", "name": "credit-bureau-score", **ENTERED},
     "replace_entered": ENTERED,
     "upload_policy": "policy: default-tiering\nversion: 1.1.0\n# and so on\n",
@@ -341,6 +323,7 @@ PARAMETERS: Final[Mapping[str, Any]] = {  # by name; what is missing follows fro
     "source": "mlflow-prod",
     "tags__has": ["pii"],
     "version": "7",
+    **OF_EXPORTS,
 }
 OF_OPERATION: Final[Mapping[tuple[str, str], Any]] = {  # where one name means two things
     **{

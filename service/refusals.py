@@ -136,4 +136,12 @@ REFUSALS: Final[dict[str, Meaning]] = {
         "A cell holds a formula without a stored value.",
         "Save the file once with a spreadsheet program, or write the value itself.",
     ),
+    "spoilt": Meaning(
+        "A spreadsheet made a number, a date or a truth value of a text.",
+        "Take the row from a new export, or open the CSV with all columns as text.",
+    ),
+    "cut": Meaning(
+        "A text was cut to what a cell of a spreadsheet holds.",
+        "Take the row from the plain CSV, which cuts nothing.",
+    ),
 }

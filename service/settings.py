@@ -88,6 +88,7 @@ def _ranges(ranges: str) -> str:
 SecretKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 BaseUrl = Annotated[str, AfterValidator(_encrypted_beyond_loopback)]
 Ranges = Annotated[str, AfterValidator(_ranges)]
+Days = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=36_500)]
 OWN_ADDRESS: Final = "http://127.0.0.1:8010"
 
 
@@ -103,6 +104,7 @@ class WorkerSettings(BaseModel):
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     export_signing_key_file: str | None = None
+    export_days: Days = 365
     training_run_days: Annotated[int | None, BeforeValidator(_digits), Field(ge=1, le=36_500)] = (
         None
     )
@@ -138,6 +140,7 @@ class Settings(BaseModel):
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     export_signing_key_file: str | None = None
+    export_days: Days = 365
     approved_blueprints: str = ""
 
     @field_validator("database_url")

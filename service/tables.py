@@ -5,6 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+import service.exports.jobs.tables as exports
 import service.operation.tables as operation
 from service.access import tables as access
 from service.catalog import tables as catalog
@@ -91,3 +92,4 @@ LINEAGE: Final = lineage.INDEXES
 SAMPLES: Final[sa.Table] = samples.SampleCycleRow.__table__
 HOLDS: Final[sa.Table] = holds.LegalHoldRow.__table__
 EVENTS: Final[sa.Table] = outgoing.EventRow.__table__
+EXPORTS: Final[sa.Table] = exports.ExportRow.__table__

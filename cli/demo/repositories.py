@@ -28,6 +28,7 @@ spec:
   registered_as: [{source: mlflow-demo, name: churn}]
   datasets:
     - {uri: "s3://lake/retail/contracts", role: training, data_sensitivity: personal}
+  depends_on: [retail/price-elasticity]
   task: classification
   model_class: rules_or_linear
   origin: in_house
@@ -43,6 +44,7 @@ spec:
       harm_reversibility: trivial
       regulated_purposes: []
       human_oversight: in_loop
+      restrictions: [Never the reason to end a contract.]
   limitations: [Not calibrated for contracts under three months.]
   monitoring: {interval_days: 30}
 """
@@ -82,6 +84,7 @@ spec:
       regulatory_use: none
       harm_reversibility: trivial
       regulated_purposes: []
+  monitoring: {interval_days: 30}
 """
 ELASTICITY: Final = """\
 apiVersion: model-catalog/v1

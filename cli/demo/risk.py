@@ -21,14 +21,17 @@ LOW: Final = "retail/demand-forecast"
 HIGH: Final = "credit/credit-score"
 WAIVED: Final = "INV-03"
 SECONDS: Final = 3  # that the waiver lasts
-PEOPLE: Final = {"rita": "reviewer", "anton": "approver", "olga": "reader"}
+PATIENCE: Final = 20  # evaluations until the sample is drawn
+PEOPLE: Final = {
+    "rita": "reviewer", "ruth": "reviewer", "anton": "approver", "olga": "reader", "aud": "auditor",
+}  # fmt: skip
 TEAM: Final = "handle:team:supply"  # the owner that Olga stands for
 OLDER: Final = "UPDATE entry SET first_seen_at = first_seen_at - interval '7 days'"
 COLUMNS: Final = ("model", "tier", "status", "rules of", "state", "next review due")
 
 
-def show_risk(catalog: Catalog) -> None:
-    """Tiers that explain themselves, and what people are asked for because of them."""
+def show_risk(catalog: Catalog) -> Mapping[str, Client]:
+    """Tiers that explain themselves, and what people are asked for; answers who they are."""
     people = _people(catalog)
     _evaluate(catalog)
     say("\nRisk: every model has a tier, from what is known; what is unknown only widens it.")
@@ -39,6 +42,7 @@ def show_risk(catalog: Catalog) -> None:
     _blocked(catalog)
     _sample(catalog)
     _waive(catalog, people)
+    return people
 
 
 def _people(catalog: Catalog) -> Mapping[str, Client]:
@@ -117,9 +121,13 @@ def _sample(catalog: Catalog) -> None:
     with database.engine.begin() as connection:
         connection.exec_driver_sql(OLDER)
     database.dispose()
-    for _ in range(3):
+    for _ in range(PATIENCE):  # the ledger's checkpoints are seconds apart
         _evaluate(catalog)
-    for sample in catalog.read.get(f"{API}/samples")["items"]:
+        samples = catalog.read.get(f"{API}/samples")["items"]
+        if any(sample["state"] == "drawn" for sample in samples):
+            break
+        time.sleep(1)
+    for sample in samples:
         say(f"\nThe sample of {sample['tier']} in {sample['cycle']}, drawn by the ledger's root:")
         drawn = catalog.read.get(f"{API}/samples/{sample['cycle']}/draws")["items"]
         print_rows(("rank", "model", "state"), ((d["rank"], d["model"], d["state"]) for d in drawn))

@@ -7,6 +7,7 @@ from typing import Final
 
 from cli.demo import repositories, sample_server
 from cli.demo.children import HOST, Children, our_environment, usable_port, wait_for
+from cli.demo.committee import show_committee
 from cli.demo.own_server import find_server
 from cli.demo.pipeline import (
     REPOSITORY,
@@ -97,7 +98,7 @@ def _release(
     cluster.apply("offer-ranker", "s3://sandbox/jo/offer-ranker", labels=UNPROVED)
     catalog.harvest(CLUSTER, OUTBOUND_ALLOW=LOOPBACK)
     show_release(catalog)
-    show_risk(catalog)
+    show_committee(catalog, show_risk(catalog))
 
 
 def own(uri: str, children: Children, *, home: Path, port: int) -> Catalog:
@@ -124,7 +125,24 @@ def _start_catalog(children: Children, *, home: Path, port: int) -> Catalog:
             SECRET_KEY=secrets.token_urlsafe(48),
             BASE_URL=url,
             OUTBOUND_ALLOW=LOOPBACK,
+            EXPORT_SIGNING_KEY_FILE=str(_signing_key(home)),
         ),
     )
     wait_for(f"{url}/readyz", children, log=home / "catalog.log")
     return Catalog(url, bootstrap=token, home=home, database=database)
+
+
+def _signing_key(home: Path) -> Path:
+    """A key that signs bundles and the ledger's checkpoints; ours alone."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    file = home / "signing-key.pem"
+    file.touch(mode=0o600)
+    key = Ed25519PrivateKey.generate()
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return file

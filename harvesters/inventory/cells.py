@@ -6,9 +6,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from harvesters.inventory.columns import LABELS, OWNED, Column, folded
 from schemas.canonical import canonical_repository_url
 from schemas.identifiers import Identifier, Kind
+from schemas.omb_words import LABELS, OWNED, Column, folded
 from schemas.strict import LONGEST_TEXT, UNWANTED
 
 LONGEST_LINE: Final = 4_096

@@ -7,7 +7,9 @@ of each one's digest behind it; records that are equal in every cell are one.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
+from harvesters.inventory.cells import items
 from harvesters.inventory.table import Line
 from schemas.canonical import NAMESPACE
 from schemas.digest import canonical_json, sha256
@@ -130,7 +132,13 @@ def _short(cells: Mapping[str, str]) -> str:
 
 
 def _digest(cells: Mapping[str, str]) -> str:
-    return sha256(canonical_json(dict(cells)))
+    """Of what the cells say: blank ones and ways to end a line make no other record."""
+    told = {name: _told(cell) for name, cell in cells.items() if items(cell)}
+    return sha256(canonical_json(told))
+
+
+def _told(cell: str) -> str:
+    return normalize("NFC", cell.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def names(rows: Sequence[Row]) -> set[tuple[str, str]]:

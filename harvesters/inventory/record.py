@@ -17,10 +17,14 @@ from harvesters.inventory.cells import (
     repository,
     unreadable,
 )
-from harvesters.inventory.columns import (
+from harvesters.inventory.keys import PLACEHOLDERS, Row, cut, one_line
+from schemas.dates import Precision, read_date
+from schemas.identifiers import Identifier, Kind, email_identifier
+from schemas.omb_words import (
     COLUMNS,
     FOLDED_FEATURES,
     NO_FEATURES,
+    NO_FEATURES_CELL,
     SPECIAL,
     Column,
     Form,
@@ -28,9 +32,6 @@ from harvesters.inventory.columns import (
     is_exact,
     without_letter,
 )
-from harvesters.inventory.keys import PLACEHOLDERS, Row, cut, one_line
-from schemas.dates import Precision, read_date
-from schemas.identifiers import Identifier, Kind, email_identifier
 
 LONGEST_TITLE: Final = 200
 LONGEST_NAME: Final = 500  # bytes, as a segment of an identifier
@@ -65,7 +66,7 @@ class _Reading:
     def __init__(self, row: Row) -> None:
         self.row = row
         self.facts: dict[str, dict[str, Any]] = {"model": {}, "use": {}, "dataset": {}}
-        self.practices: list[dict[str, str]] = []
+        self.practices: list[dict[str, Any]] = []
         self.cells: list[dict[str, str]] = []
         self.owner: Identifier | None = None
         self.counts: Counter[str] = Counter()
@@ -227,6 +228,8 @@ class _Reading:
         elif [folded(item) for item in found] == [folded(NO_FEATURES)]:
             self.counts["features_none"] += 1
             self.facts["model"]["protected_features"] = ()
+            if raw != NO_FEATURES_CELL:
+                self.keep(column, raw, reason="recoded")
         else:
             self.counts["features_other"] += 1
             known = {FOLDED_FEATURES.get(folded(item)) for item in found}

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, ValidationError, model_validator
 
 from harvesters.errors import SourceRefused
-from harvesters.inventory.columns import BY_NAME
+from schemas.omb_words import BY_NAME
 from schemas.sources import SourceSettings
 from schemas.strict import Closed, Line
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, Final, NamedTuple
 
-from harvesters.inventory.columns import BY_NAME
 from schemas.neutral import neutral, taken_off
+from schemas.omb_words import BY_NAME
 
 LARGEST: Final = 64 * 1024 * 1024
 MOST_RECORDS: Final = 100_000

@@ -1,8 +1,10 @@
 """Whose token it is, and what it may do now: by its account's present grants."""
 
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -21,6 +23,14 @@ CHANGED: Final = "Its rights were changed meanwhile."
 token, account, grant, source = (
     table.__table__ for table in (TokenRow, AccountRow, RoleGrantRow, SourceRow)
 )
+
+
+class Narrowing(NamedTuple):
+    """What a token leaves of its account: one role or all of them, scopes, namespaces or all."""
+
+    role: str | None
+    scopes: Sequence[str]
+    namespaces: list[str] | None
 
 
 def find_caller(session: Session, presented: Presented) -> tuple[Caller, bool]:
@@ -66,8 +76,32 @@ def hold(session: Session, caller: Caller) -> None:
         raise NotAuthenticated
     _check_lives(found)
     now = _of_account(found)
-    if any(not _covers(now.within(one), caller.within(one)) for one in caller.capabilities):
+    if any(not covers(now.within(one), caller.within(one)) for one in caller.capabilities):
         raise InsufficientScope(detail=CHANGED)
+
+
+def narrowing_of(session: Session, caller: Caller) -> Narrowing:
+    """What the caller's token is narrowed to, for what is done in its name later."""
+    stated = token.c["role", "scopes", "namespaces"]
+    found = sa.select(*stated).where(token.c.public_id == caller.token)
+    return Narrowing(*session.execute(found).one())
+
+
+def caller_of_account(session: Session, account_id: UUID, *, narrowing: Narrowing) -> Caller:
+    """Who an account is now, as far as what is done in its name was narrowed.
+
+    Raises `NotAuthenticated` for disabled accounts.
+    """
+    grants = _listed(grant, grant.c.account_id == account.c.id)
+    found = session.execute(
+        sa.select(
+            account.c.id.label("account_id"), account.c.name.label("account"),
+            account.c.kind.label("account_kind"), account.c.disabled_at, grants.label("grants"),
+        ).where(account.c.id == account_id)
+    ).one_or_none()  # fmt: skip
+    if found is None or found.disabled_at is not None:
+        raise NotAuthenticated
+    return _narrowed(found, narrowing, public_id="")
 
 
 def note_use(session: Session, public_id: str) -> None:
@@ -103,14 +137,19 @@ def _check_lives(found: Any) -> None:
 
 def _of_account(found: Any) -> Caller:
     """What the account's present grants allow, as far as the token is not narrowed further."""
+    narrowing = Narrowing(found.role, found.scopes, found.namespaces)
+    return _narrowed(found, narrowing, public_id=found.public_id)
+
+
+def _narrowed(found: Any, narrowing: Narrowing, *, public_id: str) -> Caller:
     granted = [Grant(role, namespace) for role, namespace in found.grants or ()]
-    left = narrowed(granted, role=found.role, within=_within(found.namespaces))
-    held = held_by(left, frozenset(found.scopes), person=found.account_kind == "person")
+    left = narrowed(granted, role=narrowing.role, within=_within(narrowing.namespaces))
+    held = held_by(left, frozenset(narrowing.scopes), person=found.account_kind == "person")
     return Caller(
         kind=found.account_kind,
         id=found.account,
-        token=found.public_id,
-        role=found.role or "",
+        token=public_id,
+        role=narrowing.role or "",
         capabilities=frozenset(held),
         namespaces=read_in(left),
         account=found.account_id,
@@ -136,5 +175,6 @@ def _within(namespaces: list[str] | None) -> Within:
     return None if namespaces is None else frozenset(namespaces)
 
 
-def _covers(now: Within, before: Within) -> bool:
+def covers(now: Within, before: Within) -> bool:
+    """Does what one may read hold all that another could?"""
     return now is None or (before is not None and before <= now)

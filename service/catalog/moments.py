@@ -64,15 +64,35 @@ def check_moment(session: Session, as_of: datetime) -> None:
     What is selected afterwards needs a later snapshot, that shows all who have ended until now:
     the session's transaction ends here.
     """
-    settled, now = session.execute(ASKED).one()
+    settled, now = read_settled(session)
     session.rollback()
-    settled = _remembered(session, settled)
     if as_of > now:
         problem = FieldProblem(
             pointer=POINTER, message="lies in the future", fix="Leave it out for the present."
         )
         raise Invalid(problem)
     check_settled(as_of, settled)
+
+
+def read_settled(session: Session) -> tuple[datetime | None, datetime]:
+    """Before which moment nothing changes any more, None where that cannot be seen; and now."""
+    settled, now = session.execute(ASKED).one()
+    return _remembered(session, settled), now
+
+
+def latest_settled(session: Session) -> datetime:
+    """The latest moment of which everything is settled. Raises `MomentUnsettled`.
+
+    No full second: that could lie between two rows which one transaction has written.
+
+    The session's transaction ends here, as after `check_moment`.
+    """
+    settled, _ = session.execute(ASKED).one()
+    session.rollback()
+    settled = _remembered(session, settled)
+    if settled is None:
+        raise MomentUnsettled(detail=UNSEEN)
+    return settled - timedelta(microseconds=1)
 
 
 def _remembered(session: Session, settled: datetime | None) -> datetime | None:
@@ -84,13 +104,13 @@ def _remembered(session: Session, settled: datetime | None) -> datetime | None:
     return max(known, default=None)
 
 
-def check_settled(as_of: datetime, settled: datetime | None) -> None:
+def check_settled(as_of: datetime, settled: datetime | None, *, pointer: str = POINTER) -> None:
     """Refuse a moment that is not before the one from which on anything may still change."""
     if settled is None:
         raise MomentUnsettled(detail=UNSEEN)
     if as_of >= settled:
         latest = instant_text(settled - timedelta(microseconds=1))
         problem = FieldProblem(
-            pointer=POINTER, message="is not settled yet", fix=f"The latest that is: {latest}."
+            pointer=pointer, message="is not settled yet", fix=f"The latest that is: {latest}."
         )
         raise MomentUnsettled(problem, detail=f"All is settled before {instant_text(settled)}.")

@@ -88,7 +88,7 @@ def _columns(given: sa.FromClause, source: sa.FromClause) -> sa.Select[Any]:
         source.c.name.label("source"),
         *source.c["precedence", "field_precedence"],
         (subject.c.scheme + ":" + subject.c.value).label("subject"),
-        *observation.c["digest", "facts", "inferred", "evidence"],
+        *observation.c["digest", "facts", "inferred", "evidence", "harvest_id"],
     )
 
 

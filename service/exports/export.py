@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from schemas.columns import Column
+from service.access.policy import Caller
 from service.catalog.select import one_snapshot
 from service.errors import NotFound
 from service.exports.cells import cell
@@ -41,6 +42,13 @@ class FormUnknown(NotFound):
     """
 
 
+class Told(NamedTuple):
+    """What was asked, and by whom."""
+
+    said: Mapping[str, Any]
+    by: Caller
+
+
 class Export(NamedTuple):
     """One list on its way out.
 
@@ -54,7 +62,7 @@ class Export(NamedTuple):
     as_of: datetime
     rows: sa.Select[Any]
     as_row: Callable[[sa.RowMapping], Row]
-    about: Mapping[str, str]
+    about: Told
     cells: Callable[[bool], sa.Select[Any]] | None = None
 
     def file_name(self, form: Form) -> str:

@@ -1,6 +1,6 @@
 """A row of a list as the cells of its columns, in the list's own statement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, Final
@@ -54,27 +54,44 @@ def select_cells(
 
     `whole` gathers what stands in other tables once for all of it, instead of row by row.
     """
-    record = _Record(listing, found, whole=whole, raw=raw)
-    shown = [
-        constant(cell(as_of)) if column.name == "as_of" else record.cell(column)
-        for column in listing.columns
-    ]
-    rows = found.rows.with_only_columns(*(text.label(f"c{n}") for n, text in enumerate(shown)))
-    for table, condition in record.beside:
-        rows = rows.outerjoin(table, condition)
-    return rows
+    record = Record(listing.columns, found, whole=whole, raw=raw)
+    return record.select(as_of=as_of)
 
 
-class _Record:
-    """The cells of one list; collects the tables that they need beside those of the selection."""
+class Record:
+    """The cells of one list; collects the tables that they need beside those of the selection.
 
-    def __init__(self, listing: Listing, found: Selection, *, whole: bool, raw: bool) -> None:
-        self.kind, self.view, self.whole = listing.kind, found.view, whole
+    `beside` writes the cells of columns that show no fact.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], found: Selection, *, whole: bool, raw: bool
+    ) -> None:
+        """Prepare the cells of these columns."""
+        self.columns, self.found = columns, found
+        self.kind, self.view, self.whole = found.view.kind, found.view, whole
         self.cells = Cells(raw=raw)
         self.row = found.rows.selected_columns
         self.typed, self.entry = found.view.typed, found.view.entry
         self.beside: list[tuple[sa.FromClause, sa.ColumnElement[bool]]] = []
-        self.linked = self._linked([c for c in listing.columns if c.fact in link_facts(self.kind)])
+        self.linked = self._linked([c for c in columns if c.fact in link_facts(self.kind)])
+
+    @property
+    def writers(self) -> Mapping[str, Callable[["Record"], Text]]:
+        """How the columns are written that show no fact."""
+        return BESIDE
+
+    def select(self, *, as_of: datetime) -> sa.Select[Any]:
+        """The selection with the cells instead of its members: same rows, same order."""
+        shown = [
+            constant(cell(as_of)) if column.name == "as_of" else self.cell(column)
+            for column in self.columns
+        ]
+        labelled = (text.label(f"c{n}") for n, text in enumerate(shown))
+        rows = self.found.rows.with_only_columns(*labelled)
+        for table, condition in self.beside:
+            rows = rows.outerjoin(table, condition)
+        return rows
 
     def cell(self, column: Column) -> Text:
         """One column's cell."""
@@ -85,11 +102,11 @@ class _Record:
             return as_text(self.entry.c.id)
         if column.name == own:
             return self._named()
-        return BESIDE[column.name](self)
+        return self.writers[column.name](self)
 
     def _named(self) -> Text:
         if self.kind is Kind.VERSION:
-            return self._known(self.typed.c.number, constant("v") + self.typed.c.number)
+            return self.known_as(self.typed.c.number, constant("v") + self.typed.c.number)
         name: Value = self.entry.c.natural_key
         if self.kind is not Kind.MODEL:
             name = sa.func.coalesce(name, self._label(self.entry.c.id, "own"))
@@ -97,10 +114,11 @@ class _Record:
 
     def known(self, name: Value) -> Text:
         """A name that the catalog may not know."""
-        return self._known(name, self.cells.words(name))
+        return self.known_as(name, self.cells.words(name))
 
     @staticmethod
-    def _known(value: Value, written: Text) -> Text:
+    def known_as(value: Value, written: Text) -> Text:
+        """Written, where the value is there."""
         return sa.case((value.is_not(None), written), else_=NOT_STATED)
 
     def _fact(self, column: Column) -> Text:
@@ -158,12 +176,12 @@ class _Record:
             joined(shown, where=_belongs(link, column)).label(column.name) for column in columns
         ]
         rows = sa.select(*texts).where(link.c.field.in_([constant(fact) for fact in facts]))
-        return self._gathered(rows, link.c.entry_id, name="linked")
+        return self.gathered(rows, link.c.entry_id, name="linked")
 
     @cached_property
     def counted(self) -> Any:
         """How many versions a model has, and the newest of them."""
-        return self._gathered(*_versions(self.view), name="counted")
+        return self.gathered(*_versions(self.view), name="counted")
 
     @cached_property
     def risk(self) -> Any:
@@ -172,7 +190,8 @@ class _Record:
         self.beside.append((table, table.c.model_id == self.entry.c.id))
         return table
 
-    def _gathered(self, rows: sa.Select[Any], of: Value, *, name: str) -> Any:
+    def gathered(self, rows: sa.Select[Any], of: Value, *, name: str) -> Any:
+        """What other tables say of each entry: grouped by the entry that it is `of`."""
         if self.whole:
             table: Any = rows.add_columns(of.label("of")).group_by(of).subquery(name)
             self.beside.append((table, table.c.of == self.entry.c.id))
@@ -214,7 +233,7 @@ def _versions(view: View) -> tuple[sa.Select[Any], Value]:
     return rows, below.c.model_id
 
 
-def _sources(record: _Record) -> Text:
+def _sources(record: Record) -> Text:
     """Who says something about it: mostly one."""
     said, cells = record.typed.c.statements, record.cells
     each = sa.func.jsonb_array_elements(said).table_valued(sa.column("value", JSONB))
@@ -229,14 +248,14 @@ def _sources(record: _Record) -> Text:
     )
 
 
-def _conflicts(record: _Record) -> Text:
+def _conflicts(record: Record) -> Text:
     """Mostly none."""
     fields = record.typed.c.conflicts
     none = sa.func.jsonb_array_length(fields) == constant(0)
     return sa.case((none, EMPTY), else_=record.cells.items(fields))
 
 
-def _stale(record: _Record) -> Text:
+def _stale(record: Record) -> Text:
     """Mostly nothing, and then it costs nothing."""
     if not record.view.freshness.stale:
         return EMPTY
@@ -245,7 +264,7 @@ def _stale(record: _Record) -> Text:
     return record.cells.together(said.with_only_columns(names).distinct())
 
 
-def _unseen(record: _Record) -> Text:
+def _unseen(record: Record) -> Text:
     if not record.view.freshness.unseen:
         return EMPTY
     if record.whole or record.view.as_of is not None:
@@ -255,24 +274,24 @@ def _unseen(record: _Record) -> Text:
     return sa.func.coalesce(moment(unseen_since(record.view)), EMPTY)
 
 
-def _uuid(name: str, record: _Record) -> Text:
+def _uuid(name: str, record: Record) -> Text:
     value = record.row[name]
     return sa.case((value.is_not(None), as_text(value)), else_=NOT_STATED)
 
 
-def _departed(record: _Record) -> Text:
+def _departed(record: Record) -> Text:
     left = departed(record.view, record.typed)
     return sa.case((left.is_not(None), flag(left)), else_=NOT_STATED)
 
 
-def _risk(name: str, record: _Record) -> Text:
+def _risk(name: str, record: Record) -> Text:
     value = record.risk.c[SHOWN[name]]
     if isinstance(value.type, sa.DateTime):
         return sa.func.coalesce(moment(value), EMPTY)
     return sa.case((value.is_not(None), value), else_=NOT_STATED)
 
 
-BESIDE: Final[Mapping[str, Callable[[_Record], Text]]] = {
+BESIDE: Final[Mapping[str, Callable[[Record], Text]]] = {
     "model": lambda record: record.known(record.row["model"]),
     "model_id": partial(_uuid, "model_id"),
     "version": lambda record: record.known(record.row["version"]),

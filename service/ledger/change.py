@@ -19,6 +19,7 @@ KINDS: Final = (  # what changes are about: entries, and what is decided and set
     "precedence", "identity", "claim", "alias", "quarantine", "harvest", "assessment", "control",
     "review", "decision", "condition", "finding", "waiver", "exception", "override", "exemption",
     "attestation", "sample", "absence", "legal_hold", "policy", "control_pack", "receiver",
+    "export",
 )  # fmt: skip
 RISK: Final = (  # of these what follows from entries, and what people decide about them
     "assessment", "control", "review", "decision", "condition", "finding", "waiver", "exception",

@@ -15,6 +15,8 @@ from service.access.tables import TokenRow
 from service.db import Database
 from service.deployments.announcing import announce_unregistered
 from service.deployments.lapsing import end_decisions
+from service.exports.jobs.keeping import expire_bundles
+from service.exports.jobs.scheduling import queue_due
 from service.hooks.keeping import drop_bodies, forget_deliveries, forget_hints
 from service.hooks.process import process_deliveries
 from service.ingest.harvests import forget
@@ -168,4 +170,6 @@ JOBS: Final[Mapping[str, Callable[[Session], int]]] = {
     "unregistered_announced": announce_unregistered,
     "samples_moved": run_samples,
     "events_forgotten": forget_old_events,
+    "bundles_expired": expire_bundles,
+    "bundles_scheduled": queue_due,
 }

@@ -3,20 +3,24 @@
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Final
 
-from service.people.table import LARGEST, FileUnreadable, Row, Table, as_table
+from service.people.columns import OWN
+from service.people.spoilt import guess_made
+from service.people.table import LARGEST, FileUnreadable, Row, Table, as_table, in_header
 
 MARKED: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+QUOTE: Final = '"'
 DELIMITERS: Final = (",", ";", "\t")
 SAID: Final = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # Excel's own way to say it
 LONGEST_HEADER: Final = 65_536
+LINE_ENDS: Final = re.compile(r"[\r\n]*")
 
 
 def read_delimited(body: bytes) -> Table:
@@ -26,14 +30,18 @@ def read_delimited(body: bytes) -> Table:
     start = said.end() if said else 0
     delimiter = said[1] if said else _delimiter(text)
 
-    def rows() -> Iterator[Row]:
+    def records() -> Iterator[list[str]]:
         csv.field_size_limit(LARGEST)  # of this process; a file is no longer than that
         lines = StringIO(text[start:], newline="")
-        found = csv.reader(lines, delimiter=delimiter, strict=True)
+        return csv.reader(lines, delimiter=delimiter, strict=True)
+
+    spoilt = _saved_again(text[start:], records, delimiter=delimiter)
+
+    def rows() -> Iterator[Row]:
         number = 2 if said else 1
         try:
-            for cells in found:
-                yield Row(number, cells)
+            for cells in records():
+                yield Row(number, cells, made=guess_made(cells) if spoilt else {})
                 number += 1
         except csv.Error:
             raise FileUnreadable(
@@ -42,6 +50,24 @@ def read_delimited(body: bytes) -> Table:
             ) from None
 
     return as_table(rows, encoding=encoding, delimiter=delimiter)
+
+
+def _saved_again(text: str, records: Callable[[], Iterator[list[str]]], *, delimiter: str) -> bool:
+    """Is it an export of ours that a spreadsheet saved? We quote every cell, which none does."""
+    place = 0
+    try:
+        head = next((cells for cells in records() if any(cells)), ())
+        if tuple(map(in_header, head[: len(OWN)])) != OWN:
+            return False
+        for cells in records():
+            line = delimiter.join(f'"{cell.replace(QUOTE, QUOTE * 2)}"' for cell in cells)
+            if not text.startswith(line, place):
+                return True
+            ends = LINE_ENDS.match(text, place + len(line))
+            place = ends.end() if ends else len(text)
+    except csv.Error:
+        pass  # who reads its rows says so
+    return False
 
 
 def decoded(body: bytes) -> tuple[str, str]:

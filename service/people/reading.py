@@ -1,5 +1,6 @@
 """Reads the cells of a row into the facts of one model; whatever is wrong is said by column."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -12,13 +13,26 @@ from schemas.observation import contract_of, parse_observation
 from service.exports.cells import LITERALS, ONE_OF, taken_off
 from service.invalid import field_problems
 from service.people.columns import Columns, Mapped
+from service.people.spoilt import check_text
 from service.people.table import Row
-from service.people.targets import CHOICES, CellRefused, choose, folded, in_line, items
+from service.people.targets import (
+    CHOICES,
+    LINES,
+    LISTS,
+    CellRefused,
+    choose,
+    folded,
+    in_line,
+    items,
+)
 
 PLACEHOLDERS: Final = frozenset({"not available", "unknown", "tbd", "n/a", "na", "#n/a", "-"})
 SPOILT: Final = frozenset({"#ref!", "#div/0!", "#value!", "#name?", "#num!", "#null!"})
 NOT_GONE: Final = frozenset({"", "unknown"})
 NAMING: Final = ("namespace", "name")
+VERBATIM: Final = frozenset({"description", *LINES, *LISTS})
+ITEM: Final = re.compile(r"((?:[^;]|;;)*)(?:; |$)")
+WELL_JOINED: Final = re.compile(r"(?:[^;\r\n]|;;)*(?:; (?:[^;\r\n]|;;)*)*")
 
 
 class RowRefused(Exception):  # travels inside this slice only
@@ -99,6 +113,8 @@ class Reading(NamedTuple):
             fix = "Open the file in a spreadsheet and save it, or write the value."
             raise CellRefused(row.broken[column.place], fix, code="formula")
         text = row.cells[column.place] if column.place < len(row.cells) else ""
+        if self.columns.own:
+            text = check_text(text, of=column.name, made=row.made.get(column.place))
         told = self.values.get((column.name, folded(text)))
         shown = text if told is None else told
         word = in_line(shown).casefold()
@@ -114,7 +130,18 @@ class Reading(NamedTuple):
         if self.columns.own and column.name in CHOICES and shown.startswith(ONE_OF):
             parts = items(shown.removeprefix(ONE_OF))
             return {column.name: {"one_of": [choose(column.name, part) for part in parts]}}
+        if self.columns.own and told is None and column.name in VERBATIM:
+            return {column.name: _exact(column.name, taken_off(shown))}
         return column.target.read(taken_off(shown))
+
+
+def _exact(name: str, text: str) -> str | list[str]:
+    """What a cell of ours says, to the last blank; a list that people have changed, as any list."""
+    if name not in LISTS:
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    if not WELL_JOINED.fullmatch(text):
+        return items(text)
+    return [item.replace(";;", ";") for item in ITEM.findall(text)[:-1]]  # it ends with nothing
 
 
 def refusal(

@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from io import BytesIO
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from schemas.problem import FieldProblem
 from service.errors import Invalid
+from service.people.spoilt import DATE, NUMBER, TRUTH
 from service.people.table import MOST_COLUMNS, FileUnreadable, Row, Table, as_table
 
 MOST_MEMBERS: Final = 1_000
@@ -25,6 +26,9 @@ PIECES: Final = re.compile(rb"<(?:\w+:)?(?:workbook|worksheet|sst)[\s>]")
 CHUNK: Final = 256 * 1024
 NOT_CALCULATED: Final = "holds a formula without its result"
 FORMULA: Final = (b"<f>", b"<f ")
+ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+TYPED: Final[tuple[tuple[type, ...], ...]] = ((bool,), (int, float), (date, time, timedelta))
+KINDS: Final = (TRUTH, NUMBER, DATE)
 
 
 def read_spreadsheet(body: bytes, *, sheet: str | None) -> Table:
@@ -44,7 +48,8 @@ def read_spreadsheet(body: bytes, *, sheet: str | None) -> Table:
                 for column, formula in enumerate(told)
                 if formula is not None and values[column] is None
             }
-            yield Row(number, [_text(value) for value in values], broken)
+            made = {column: kind for column, one in enumerate(values) if (kind := _kind(one))}
+            yield Row(number, [_text(value) for value in values], broken, made)
 
     return as_table(rows, sheet=name)
 
@@ -87,13 +92,35 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, most: int) -
 
 
 def _opened(body: bytes, *, data_only: bool) -> Any:
-    import openpyxl  # noqa: PLC0415  # brings numpy along: 20 MB that no other route needs
+    # brings numpy along: 20 MB that no other route needs
+    from openpyxl.reader.excel import ExcelReader  # noqa: PLC0415
 
-    return _guarded(
-        lambda: openpyxl.load_workbook(
+    def opened() -> Any:
+        reader: Any = ExcelReader(
             BytesIO(body), read_only=True, data_only=data_only, keep_links=False
         )
-    )
+        reader.read_strings = lambda: reader.shared_strings.extend(_strings(reader))
+        reader.read()
+        return reader.wb
+
+    return _guarded(opened)
+
+
+def _strings(reader: Any) -> Iterator[str]:
+    """The texts that cells refer to, as they are written: openpyxl would unescape them by half."""
+    from openpyxl.cell.text import Text  # noqa: PLC0415
+    from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS  # noqa: PLC0415
+    from openpyxl.xml.functions import iterparse  # noqa: PLC0415
+
+    part = reader.package.find(SHARED_STRINGS)
+    if part is None:
+        return
+    with reader.archive.open(part.PartName[1:]) as source:
+        for _, node in iterparse(source):
+            if node.tag == f"{{{SHEET_MAIN_NS}}}si":
+                text: Any = Text.from_tree(node)
+                yield text.content
+                node.clear()
 
 
 def _cells(sheet: Any) -> Iterator[Sequence[Any]]:
@@ -141,4 +168,18 @@ def _text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}".removesuffix(".0")
-    return str(value)
+    return ESCAPE.sub(_character, str(value))
+
+
+def _character(escaped: re.Match[str]) -> str:
+    """What `_xHHHH_` stands for; halves of characters stay as they are."""
+    found = chr(int(escaped[1], 16))
+    return escaped[0] if "\ud800" <= found <= "\udfff" else found
+
+
+def _kind(value: Any) -> str | None:
+    """What a cell is that is no text."""
+    if value is None or isinstance(value, str):
+        return None
+    kinds = zip(TYPED, KINDS, strict=True)
+    return next((kind for types, kind in kinds if isinstance(value, types)), None)

@@ -11,6 +11,8 @@ LARGEST: Final = 16 * 1024 * 1024
 MOST_ROWS: Final = 200_000
 MOST_COLUMNS: Final = 256
 LONGEST_NAME: Final = 1_000  # of a column
+BOM: Final = "\ufeff"
+MISREAD: Final = "\u00ef\u00bb\u00bf"  # a byte order mark in the wrong encoding
 
 
 class FileUnreadable(Invalid):
@@ -29,11 +31,15 @@ class Sent(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row: its number as a spreadsheet has it, and its cells; `broken` says why one is not."""
+    """One row: its number as a spreadsheet has it, and its cells; `broken` says why one is not.
+
+    `made` says of cells that are no texts, or need not be what was a text once, what they are.
+    """
 
     number: int
     cells: Sequence[str]
     broken: Mapping[int, str] = {}
+    made: Mapping[int, str] = {}
 
     @property
     def empty(self) -> bool:
@@ -67,6 +73,9 @@ def as_table(rows: Callable[[], Iterator[Row]], **said: str | None) -> Table:
             count += not row.empty
     if header is None:
         raise FileUnreadable(detail="It is empty: the first row names the columns.")
+    if header.cells and header.cells[0].startswith(MISREAD):
+        why = "its texts are broken. Open the first file again, as UTF-8."
+        raise FileUnreadable(detail=f"It is UTF-8 that was opened as Windows-1252 and saved: {why}")
     if len(header.cells) > MOST_COLUMNS:
         raise FileUnreadable(detail=f"It has more than {MOST_COLUMNS} columns.")
     if any(len(cell) > LONGEST_NAME for cell in header.cells):
@@ -77,4 +86,10 @@ def as_table(rows: Callable[[], Iterator[Row]], **said: str | None) -> Table:
     def body() -> Iterator[Row]:
         return (row for row in rows() if row.number > first and not row.empty)
 
-    return Table(tuple(" ".join(cell.split()) for cell in header.cells), body, count, **said)
+    return Table(tuple(map(in_header, header.cells)), body, count, **said)
+
+
+def in_header(cell: str) -> str:
+    """The name of a column; a spreadsheet may leave a byte order mark in the first one."""
+    name = cell.removeprefix(BOM).strip('"') if cell.startswith(BOM) else cell
+    return " ".join(name.split())

@@ -70,6 +70,7 @@ NOBODY: Final = "0193a0f4-0000-7000-8000-000000000002"
 ABSENT: Final = answers(404, *READERS, "elsewhere")
 ENTERED: Final = answers(201, "reviewer", admin=200)  # the same again changes nothing
 NOT_ENTERED: Final = answers(404, "admin", "reviewer")
+ORDERED: Final = answers(422, *READERS, "elsewhere")  # it may, and asks for what there is not
 UNASKED: Final = answers(422, "admin", "reviewer")  # it lacks what a changing request needs
 FILE_ALONE: Final = answers(415, "admin", "reviewer")
 UNSEEN: Final[dict[str, list[Any]]] = {"observations": []}

@@ -28,6 +28,7 @@ from tests.access.asked import (
     NOTHING,
     OPEN,
     OPENED,
+    ORDERED,
     OWN_SOURCE,
     PINNED,
     PLURALS,
@@ -130,6 +131,29 @@ MATRIX: Final = (
     Row("GET", "/api/v1/changes", READ),
     Row("GET", "/api/v1/changes.{form}", READ, "/api/v1/changes.jsonl"),
     Row("GET", "/api/v1/exports/keys", READ),
+    Row("GET", "/api/v1/review-files/{file}.csv", READ, "/api/v1/review-files/waivers.csv"),
+    Row("GET", "/api/v1/explain-cell", ABSENT, "/api/v1/explain-cell?model=no/such&column=tier"),
+    Row("POST", "/api/v1/exports", ORDERED, "", {"profile": "sox"}),
+    *(
+        Row("GET", f"/api/v1/{name}", READ)
+        for name in ("exports", "export-schedules", "export-log")
+    ),
+    *(
+        Row("GET", f"/api/v1/{name}.{{form}}", READ, f"/api/v1/{name}.csv")
+        for name in ("exports", "export-log")
+    ),
+    *(
+        Row(method, f"/api/v1/exports/{{export:uuid}}{below}", ABSENT,
+            f"/api/v1/exports/{NOBODY}{below}")
+        for method, below in (("GET", ""), ("GET", "/bundle.zip"), ("POST", ":cancel"))
+    ),
+    *(
+        Row(method, "/api/v1/export-schedules/{schedule}", statuses,
+            "/api/v1/export-schedules/none", body)
+        for method, statuses, body in (
+            ("GET", ABSENT, None), ("PUT", ORDERED, {"every": "day"}), ("DELETE", ABSENT, None),
+        )
+    ),
     *(
         row
         for place, here in (

@@ -91,6 +91,7 @@ def test_evaluate_once(command: Command, database: Database, database_url: str) 
             "rules_previewed",
             "rules_applied",
             "models_evaluated",
+            "bundles_built",
         ),
         0,
     )

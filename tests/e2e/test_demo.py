@@ -58,6 +58,30 @@ TIMED: Final = [
     ("build", "ci-demo"),
     ("deployment", "cluster-demo"),
 ]
+FILLED_BY: Final = {  # field and column of Appendix 1 → who said what stands there
+    ("1", "model_id"): "the catalog",
+    ("2", "model_name"): "git-demo",
+    ("2", "key_features"): "mlflow-demo",
+    ("2", "model_use"): "git-demo",
+    ("3", "risk_rating"): "mlflow-demo",
+    ("3", "risk_rating_status"): "mlflow-demo",
+    ("4", "owner"): "mlflow-demo",
+    ("5", "developer"): "git-demo",
+    ("6", "origin"): "git-demo",
+    ("7", "version"): "mlflow-demo",
+    ("8", "production_date"): "mlflow-demo",
+    ("9", "reviewer"): "anton",
+    ("10", "approver"): "anton",
+    ("11", "dependencies"): "git-demo",
+    ("12", "data_sources"): "mlflow-demo",
+    ("13", "approved_uses"): "anton",
+    ("14", "limitations"): "git-demo",
+    ("14", "restrictions"): "git-demo",
+    ("14", "requirements"): "anton",
+    ("15", "last_review"): "anton",
+    ("16", "monitoring_status"): "pin",
+    ("17", "next_review"): "anton",
+}
 TOLD: Final = (  # in this order
     "\nNow a release", "repositories: complete",
     "\nThe training", "registry/default: complete",
@@ -138,6 +162,7 @@ def test_demo_sample(folder: Path) -> None:
     released, risk, table = apart(written)
     check_release(said, released)
     check_risk(said, risk)
+    check_committee(said, risk)
     assert len(answers) == 3
     assert [bool(answer) for answer in answers] == [True] * 3
     assert noted(table) == NOTES
@@ -180,6 +205,15 @@ def check_risk(said: str, rows: list[list[str]]) -> None:
     assert ["1", "retail/demand-forecast", "drawn"] in rows
     assert "is over:" in said
     assert "INV-03" in {row[0] for row in rows if row[1:2] == ["FAIL"]}
+
+
+def check_committee(said: str, rows: list[list[str]]) -> None:
+    """Each of the 17 fields of Appendix 1 is filled, by whom it has to be; the bundle verifies."""
+    assert "osfi-e23" in said
+    assert ".zip: verified" in said
+    filled = {tuple(row[:2]): row[4] for row in rows if len(row) == 5 and row[0].isdigit()}
+    assert {field for field, _ in filled} == {str(number) for number in range(1, 18)}
+    assert filled == FILLED_BY
 
 
 def check_release(said: str, rows: list[list[str]]) -> None:

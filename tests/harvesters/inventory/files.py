@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from harvesters.errors import RecordUnreadable
-from harvesters.inventory.columns import BY_NAME
 from harvesters.inventory.harvest import InventoryHarvest
 from schemas.identifiers import Kind
 from schemas.observation import Observation
+from schemas.omb_words import BY_NAME
 from schemas.sources import SourceSettings
 
 NOON: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)

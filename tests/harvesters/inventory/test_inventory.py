@@ -6,12 +6,12 @@ import pytest
 
 from harvesters.errors import SourceRefused
 from harvesters.inventory import harvesters
-from harvesters.inventory.columns import BY_NAME, COLUMNS, is_exact
 from harvesters.inventory.harvest import InventoryPage
 from harvesters.inventory.keys import LONGEST_KEY, size
 from harvesters.inventory.settings import read_settings
 from schemas.facts import FACTS
 from schemas.identifiers import Kind
+from schemas.omb_words import BY_NAME, COLUMNS, is_exact
 from schemas.sources import PRECEDENCE, SourceSettings
 from tests.harvesters.inventory.files import CHURN, Said, reading, written
 
@@ -195,6 +195,20 @@ def test_inventory_keys_stay() -> None:
     forth, back = (Said(written(*order)) for order in (records, records[::-1]))
 
     assert sorted(forth.known_as(Kind.MODEL)) == sorted(back.known_as(Kind.MODEL))
+
+
+def test_inventory_keys_of_what_is_said() -> None:
+    """Blank cells, columns that are missing and ways to end a line make no other key."""
+    records = [{"agency": "D", "id": "8", "benefits": f"{n}\nb"} for n in range(2)]
+    blank = [
+        record | {"benefits": f"{n}\r\nb", "topic_area": " ", "demographic_features": "[]"}
+        for n, record in enumerate(records)
+    ]
+
+    narrow = Said(written(*records, columns=("agency", "id", "benefits")))
+
+    assert Said(written(*blank)).known_as(Kind.MODEL) == narrow.known_as(Kind.MODEL)
+    assert len({*narrow.known_as(Kind.MODEL)}) == 2
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])

@@ -1,15 +1,18 @@
-"""The 36 columns of the inventory and the facts that each becomes: data, to be read both ways.
+"""The words of the inventory of AI uses of US agencies: 36 columns and the facts that each becomes.
 
-A fact is named with its entry's kind: `use.topic`. In a closed column each label has a value; None
-says nothing that is a fact. Who writes the table again takes the first label of a fact's value;
-what that would not give back, and any cell that was not read as it stands, `use.cells` keeps.
+Harvesters read them and exports write them. A fact is named with its entry's kind: `use.topic`. In
+a closed column each label has a value; None says nothing that is a fact. Who writes the table again
+takes the first label of a fact's value; what that would not give back, and any cell that was not
+read as it stands, `use.cells` keeps.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
 
 
 class Form(StrEnum):
@@ -34,25 +37,33 @@ class Column(NamedTuple):
     name: str
     facts: tuple[str, ...]
     form: Form
-    values: Mapping[str, Any] = {}
+    values: Mapping[str, JsonValue] = {}
     spellings: Mapping[str, str] = {}  # other ways to write a label
     narrowed: str | None = None  # the label that what begins like it is narrowed to
     member: str | None = None  # the member of the fact that it fills
+    written: Mapping[str, str] = {}  # labels of values that none stands for alone, as sources of
+    # other kinds state them
 
 
-def _one_of(*values: str) -> dict[str, list[str]]:
-    return {"one_of": list(values)}
+def _one_of(*values: str) -> JsonValue:
+    return {"one_of": [*values]}
 
 
-def _practice(name: str, *, member: str, labels: Mapping[str, str], **more: Any) -> Column:
+def _practice(
+    name: str,
+    *,
+    member: str,
+    labels: Mapping[str, str],
+    spellings: Mapping[str, str] = {},
+) -> Column:
     """Waived by an agency's officer is a state like any other, never a waiver of ours."""
-    values = {**labels, "CAIO Waived": "caio_waived"}
-    return Column(name, ("use.practices",), Form.CLOSED, values, member=member, **more)
+    values: dict[str, JsonValue] = {**labels, "CAIO Waived": "caio_waived"}
+    return Column(name, ("use.practices",), Form.CLOSED, values, spellings, member=member)
 
 
 RULES, TREES, DEEP = "rules_or_linear", "tree_or_ensemble", "deep_learning"
 NOT_AGENTIC: Final = _one_of(RULES, TREES, DEEP, "generative")
-YES_NO: Final = {"Yes": True, "No": False}
+YES_NO: Final[Mapping[str, JsonValue]] = {"Yes": True, "No": False}
 IN_PROGRESS: Final = {"In-progress": "in_progress"}
 DONE: Final = {"Yes": "done", **IN_PROGRESS}
 NOT_APPLICABLE: Final = {"Not Applicable": "not_applicable"}
@@ -71,6 +82,7 @@ FEATURES: Final = {  # label → feature
 }  # fmt: skip
 SHARING: Final = frozenset({"has_pii", "has_custom_code"})  # others write their facts too
 NO_FEATURES: Final = "None of the above"
+NO_FEATURES_CELL: Final = f"['k) {NO_FEATURES}']"  # as the form writes it
 SPECIAL: Final = frozenset({"race_ethnicity", "religion", "ability"})  # special-category data
 
 COLUMNS: Final = (
@@ -87,7 +99,7 @@ COLUMNS: Final = (
     Column("development_stage", ("model.lifecycle",), Form.CLOSED, {
         "Pre-deployment": "development", "Pilot": "pilot", "Deployed": "production",
         "Retired": "decommissioned",
-    }),
+    }, written={"proposed": "Pre-deployment", "validation": "Pre-deployment"}),
     Column("is_high_impact", ("use.regulated_purposes",), Form.CLOSED, {
         "High-impact": True, "Not High-impact": False,
         "Presumed High-Impact, but Not High-impact": False,
@@ -99,7 +111,7 @@ COLUMNS: Final = (
         "Classical ML": _one_of(RULES, TREES, DEEP), "Generative AI": "generative",
         "NLP": NOT_AGENTIC, "Computer Vision": NOT_AGENTIC, "Agentic AI": "agentic",
         "Reinforcement Learning": _one_of(DEEP, "agentic"),
-    }),
+    }, written={RULES: "Classical ML", TREES: "Classical ML"}),
     Column("problem_solved", ("use.purpose",), Form.TEXT),
     Column("benefits", ("use.benefits",), Form.TEXT),
     Column("system_outputs", ("model.description",), Form.TEXT),
@@ -108,7 +120,7 @@ COLUMNS: Final = (
         "Vendor Purchased": "vendor_black_box",
         "In-house Development": _one_of("in_house", "open_weights"),
         "Contracting and In House": None,
-    }),
+    }, written={"in_house": "In-house Development", "open_weights": "In-house Development"}),
     Column("vendor_name", ("model.vendor_name",), Form.LINE),
     Column("have_ato", ("use.authorisation",), Form.CLOSED, YES_NO, member="granted"),
     Column("system_name_ato", ("use.authorisation",), Form.LINE, member="system"),
@@ -116,10 +128,12 @@ COLUMNS: Final = (
     Column("link_to_data", ("dataset.source_url",), Form.ADDRESS),
     Column("has_pii", SENSITIVITY, Form.CLOSED, {
         "Yes": _one_of("personal", "special_category"), "No": _one_of("public", "internal"),
+    }, written={
+        "personal": "Yes", "special_category": "Yes", "public": "No", "internal": "No",
     }),
     Column("pia_url", ("use.dpia_ref",), Form.ADDRESS),
     Column("demographic_features", ("model.protected_features", *SENSITIVITY), Form.FEATURES),
-    Column("has_custom_code", ("model.repositories",), Form.CLOSED, {"Yes": None, "No": ()}),
+    Column("has_custom_code", ("model.repositories",), Form.CLOSED, {"Yes": None, "No": []}),
     Column("code_url", ("model.repositories", "model.links"), Form.CODE),
     _practice("hi_testing_conducted", member="pre_deployment_testing", labels=DONE),
     _practice("hi_assessment_completed", member="impact_assessment", labels=DONE),

@@ -1,0 +1,1 @@
+"""The files for risk reviews: every row of a moment, in cells, from the tables as they stood."""
