@@ -36,8 +36,9 @@ COPY (
 SELECT now(), entry.id, entry.natural_key, display_name, description, asset_kind, lifecycle, task,
        origin, vendor_name, model_class, license, base_model, data_sensitivity, exposure, tags,
        linked.owner, linked.developers, linked.repositories, linked.datasets, created_at,
-       counted.versions, counted.newest_version, warnings, statements, conflicts, entry.stub,
-       first_seen_at, last_changed_at, gone_since
+       counted.versions, counted.newest_version, risk.tier, risk.status, risk.tier_low,
+       risk.tier_high, risk.workflow_tier, risk.review_state, risk.next_review_due, warnings,
+       statements, conflicts, entry.stub, first_seen_at, last_changed_at, gone_since
   FROM index_card JOIN entry ON entry.id = index_card.id JOIN model ON model.id = index_card.id
   LEFT JOIN (
     SELECT entry_id,
@@ -58,6 +59,7 @@ SELECT now(), entry.id, entry.natural_key, display_name, description, asset_kind
      WHERE child.gone_since IS NULL AND child.merged_into IS NULL AND child.replaced_by IS NULL
      GROUP BY model_id
   ) AS counted ON counted.model_id = entry.id
+  LEFT JOIN model_risk AS risk ON risk.model_id = entry.id
  WHERE index_card.kind = 'model'
  ORDER BY index_card.sort_key, index_card.id
 ) TO STDOUT

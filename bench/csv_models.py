@@ -57,8 +57,9 @@ SELECT (left(id::text, 8) || '-0000-7000-9000-' || right(id::text, 12))::uuid, '
   FROM entry WHERE kind = 'model' AND right(natural_key, 1) < '3'""",  # noqa: S608  # constants
     "versions": """
 INSERT INTO version (id, model_id, number, number_key, statements, provenance, narrowed, conflicts,
-                     valid_from)
-SELECT child.id, parent.id, '1', '011', '[]', '{"model": [0], "number": [0]}', '{}', '[]', now()
+                     offered, sought, matched, valid_from)
+SELECT child.id, parent.id, '1', '011', '[]', '{"model": [0], "number": [0]}', '{}', '[]',
+       '[]', '[]', '{}', now()
   FROM entry AS parent JOIN entry AS child ON child.natural_key = parent.natural_key || '/1'
  WHERE parent.kind = 'model' AND child.kind = 'version'""",
     "cards": """

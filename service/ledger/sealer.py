@@ -1,12 +1,11 @@
 """Seals all the time, in a thread of its own beside the API or the worker."""
 
-from threading import Event, Thread
 from time import monotonic
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import structlog
 
+from service.background import Background
 from service.db import Database
 from service.errors import CatalogError
 from service.ledger.notes import Keys
@@ -21,7 +20,7 @@ LEAVING_SECONDS: Final = 5.0
 log = structlog.get_logger()
 
 
-class Sealer:
+class Sealer(Background):
     """Runs from `with` to its end. What fails is said once and tried again; nobody waits for it.
 
     As many as you like may run on one database: one of them seals, the others see it.
@@ -29,31 +28,11 @@ class Sealer:
 
     def __init__(self, database: Database, keys: Keys) -> None:
         """Nothing runs yet; it takes one connection of its own to the same database."""
-        self.database, self.keys = as_sealer(database), keys
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="sealer", daemon=True)
+        super().__init__(as_sealer(database), name="sealer", leaving_seconds=LEAVING_SECONDS)
+        self.keys = keys
         self._state: Sealed | None = None
         self._looked = monotonic()
         self._failing, self._wait = "", PAUSE_SECONDS
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        """End after the pass that is under way."""
-        self._stopping.set()
-        self._thread.join(LEAVING_SECONDS)
-        self.database.dispose()
-
-    def _run(self) -> None:
-        wait = 0.0
-        while not self._stopping.wait(wait):
-            wait = self.turn()
 
     def turn(self) -> float:
         """One pass; answers how long to rest."""

@@ -3,13 +3,12 @@
 import os
 import secrets
 from socket import gethostname
-from threading import Event, Thread
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import sqlalchemy as sa
 import structlog
 
+from service.background import Background
 from service.db import Database
 from service.errors import CatalogError
 from service.exports.jobs.building import build_waiting
@@ -25,7 +24,7 @@ CONNECTIONS: Final = 3  # what is read, how far it is, that it is held
 log = structlog.get_logger()
 
 
-class Bundler:
+class Bundler(Background):
     """Runs from `with` to its end; as many as you like may run on one database.
 
     What it builds when it ends is given back, or taken by another one once its hold is over.
@@ -33,30 +32,10 @@ class Bundler:
 
     def __init__(self, database: Database, keys: Keys, *, days: int) -> None:
         """Nothing runs yet; it takes connections of its own to the same database."""
-        self._stopping = Event()
-        self.database = database.beside(CONNECTIONS)
-        self.builder = Builder(self.database, keys, days, worker_name(), self._stopping.is_set)
-        self._thread = Thread(target=self._run, name="bundler", daemon=True)
+        beside = database.beside(CONNECTIONS)
+        super().__init__(beside, name="bundler", leaving_seconds=LEAVING_SECONDS)
+        self.builder = Builder(beside, keys, days, worker_name(), self.stopping.is_set)
         self._failing, self._wait = "", PAUSE_SECONDS
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        """End at the next few hundred records; nobody waits for a slow query for long."""
-        self._stopping.set()
-        self._thread.join(LEAVING_SECONDS)
-        self.database.dispose()
-
-    def _run(self) -> None:
-        wait = 0.0
-        while not self._stopping.wait(wait):
-            wait = self.turn()
 
     def turn(self) -> float:
         """Build what waits; answers how long to rest."""
