@@ -14,12 +14,13 @@ SHORT = 60
 
 @app.command(name="explain-cell")
 def explain_cell(  # options of one command
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="namespace/name")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="namespace/name, or its id")],
     column: Annotated[str, typer.Argument(help="As the header of the file calls it.")],
     *,
     file: Annotated[str, typer.Option(help="Which file of the bundle.")] = "models",
     key: Annotated[
-        str | None, typer.Option(help="Which row of the model: its key cells, commas between.")
+        str | None,
+        typer.Option(help="Which row of the model: its key cells, empty ones too, commas between."),
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="At which moment.")] = None,
     as_json: Json = False,

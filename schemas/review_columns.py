@@ -91,7 +91,9 @@ VERSIONS: Final = (
 
 DEPLOYMENTS: Final = (
     *BEGUN,
-    Column("deployment", "the identifier that it was first known by", rests=("deployment",)),
+    *resting(
+        ("deployment",), deployment="the identifier that it was first known by, scheme:value"
+    ),
     *facts_of(
         "deployment",
         environment="its environment, in the platform's words",
@@ -114,7 +116,7 @@ DATASETS: Final = (
     *resting(
         LINKED_BY,
         version="the version that it belongs to, as v7; all: the model says it",
-        dataset="the identifier that it was first known by",
+        dataset="the identifier that it was first known by, scheme:value",
         role="training, validation, test, reference or retrieval",
         digest="what it was at that time",
         dataset_version="its version",
@@ -131,7 +133,7 @@ FINDINGS: Final = (
     *resting(
         ("finding",),
         finding="its id",
-        version="the version that it is about, as v7; empty: all",
+        version="the version that it is about, as its file calls it; empty: all",
         source="what it was found by",
         category="what kind of trouble it is",
         severity="low, medium or high",
@@ -182,7 +184,7 @@ REVIEWS: Final = (
         REVIEWED,
         review="its id",
         kind="PRE, POST, SAMPLE, PERIODIC or TRIGGERED",
-        version="the version that it is about, as v7",
+        version="the version that it is about, as its file calls it",
         version_digest="the digest that was decided about",
         use="the use that it is about; empty: all",
         state="how far it is",

@@ -1796,7 +1796,9 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of steps, in the order of re
         sa.Column(
             "recorded_at",
             sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
+            server_default=sa.text(
+                "CASE WHEN pg_current_xact_id() IS NOT NULL THEN clock_timestamp() END"
+            ),
             nullable=False,
         ),
         sa.Column("digest", sa.String(), nullable=False),

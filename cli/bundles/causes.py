@@ -45,7 +45,7 @@ KINDS: Final[Mapping[str, str]] = {  # what the rows of a file are
     "uses": "use", "versions": "version", "deployments": "deployment", "datasets": "dataset",
     "findings": "finding", "controls": "control", "reviews": "review", "waivers": "waiver",
 }  # fmt: skip
-
+IDENTIFIED: Final = frozenset({"deployments", "datasets"})  # by `scheme:value`
 
 NARROW: Final[Mapping[str, tuple[str, ...]]] = {  # kinds whose changes name what they are of
     **{file: (kind,) for file, kind in KINDS.items()},
@@ -207,7 +207,10 @@ def own_names(file: str, cells: Mapping[str, str]) -> Iterator[str]:
         yield cells["what"].partition(" ")[0]
         yield from (cells["use"], cells["use"].removeprefix(f"{model}/"))
     elif file in KINDS:
-        yield cells[KINDS[file]]
+        called = cells[KINDS[file]]
+        yield called
+        if file in IDENTIFIED:
+            yield called.partition(":")[2]  # the ledger knows it without its scheme
         if file == "uses":
             yield cells["use"].removeprefix(f"{model}/")
     elif model:

@@ -55,11 +55,12 @@ def _select(as_of: datetime | None) -> sa.Select[Any]:
     last = last_complete() if as_of is None else _completed_then(when)
     late = is_late(last, _begun(when), interval=of.c.expected_interval_seconds, when=when)
     ids = sa.func.jsonb_agg(scope.c.id).filter(late)
+    there = sa.true() if as_of is None else _begun(when).is_not(None)  # then, not since
     each = (
         sa.select(
             *of.c["id", "name", "kind", "enabled"],
             sa.func.coalesce(ids, NO_SCOPES).label("late"),
-            sa.func.count(scope.c.id).filter(~late).label("on_time"),
+            sa.func.count(scope.c.id).filter(sa.and_(~late, there)).label("on_time"),
         )
         .outerjoin_from(of, scope, scope.c.source_id == of.c.id)
         .group_by(*of.c["id", "name", "kind", "enabled"])

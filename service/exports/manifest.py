@@ -35,16 +35,21 @@ def rules_then(reading: Reading, table: sa.Table) -> Rules | None:
 def coverage_then(reading: Reading) -> Iterable[Covered]:
     """Every source that could be seen, and when the scope that waited longest was complete."""
     source = reading.at(SOURCE)
+    whole = sa.and_(
+        HARVEST.c.outcome == "complete", HARVEST.c.coverage == "full",
+        reading.past(HARVEST.c.closed_at),
+    )  # fmt: skip
     closed = (
-        sa.select(HARVEST.c.scope_id, sa.func.max(HARVEST.c.closed_at).label("at"))
-        .where(
-            HARVEST.c.outcome == "complete", ~HARVEST.c.dry_run, reading.past(HARVEST.c.closed_at)
-        )
+        sa.select(HARVEST.c.scope_id, sa.func.max(HARVEST.c.closed_at).filter(whole).label("at"))
+        .where(~HARVEST.c.dry_run, reading.past(HARVEST.c.opened_at))
         .group_by(HARVEST.c.scope_id)
+        .having(sa.func.bool_or(HARVEST.c.coverage == "full"))
         .subquery("closed")
     )
+    never = sa.func.bool_or(sa.and_(closed.c.scope_id.is_not(None), closed.c.at.is_(None)))
+    oldest = sa.case((never, sa.null()), else_=sa.func.min(closed.c.at))
     rows = (
-        sa.select(*source.c["name", "kind"], sa.func.min(closed.c.at).label("at"))
+        sa.select(*source.c["name", "kind"], oldest.label("at"))
         .select_from(source)
         .outerjoin(SCOPE, SCOPE.c.source_id == source.c.id)
         .outerjoin(closed, closed.c.scope_id == SCOPE.c.id)

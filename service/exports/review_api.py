@@ -1,7 +1,6 @@
 """Routes of the files for risk reviews: one of them alone, and what one cell rests on."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -9,13 +8,13 @@ from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
 from schemas.cells import CellQuery, ExplainedCell
+from schemas.exports import RequestExport
 from schemas.identifiers import Kind
 from schemas.problem import FieldProblem
 from schemas.queries import ReviewExport, export_model, review_model
 from schemas.review_columns import File
 from service.access.policy import Caller
 from service.catalog.detail import ModelNotFound
-from service.catalog.moments import latest_settled
 from service.db import ReadSession
 from service.errors import Invalid, NotFound, problems
 from service.exports.answer import TooManyStreams, about, take_slot
@@ -23,9 +22,10 @@ from service.exports.cells import cell, quoted
 from service.exports.explain_cell import RowNotFound
 from service.exports.explain_cell import explain_cell as explained
 from service.exports.export import MEDIA, Form, begin
+from service.exports.jobs.asking import moments_of
 from service.exports.jobs.log import Exported
 from service.exports.review.files import FILES, read_file
-from service.exports.review.reading import Moments, Reading
+from service.exports.review.reading import Reading
 from service.exports.stream import Label, Streamed, in_chunks
 from service.routing import CatalogRoute, Requester, policy
 
@@ -79,14 +79,16 @@ def explain_cell(
 def _streamed(
     session: Session, file: File, *, asked: ReviewExport, caller: Caller
 ) -> StreamingResponse:
-    as_of = asked.as_of or latest_settled(session)
-    moments = Moments(as_of, asked.known_at or datetime.now(UTC), asked.since)
+    wanted = RequestExport(as_of=asked.as_of, known_at=asked.known_at, since=asked.since)
+    moments = moments_of(session, wanted)
+    session.rollback()  # what is read needs a later snapshot
     filters = asked.model_dump(exclude=set(BESIDE), exclude_unset=True)
     models = export_model(Kind.MODEL).model_validate(filters)
     reading = Reading(session, models, caller=caller, moments=moments, raw=asked.dialect == "raw")
     take_slot(session, caller)
     begin(session)
     said = {name: cell(value, raw=True) for name, value in about(asked, caller).said.items()}
+    as_of = moments.as_of
     named = f"{file.name}_{as_of:%Y-%m-%dT%H%M%SZ}.csv"
     chunks = in_chunks(_lines(reading, file))
     label = Label(Exported(named, said, as_of), MEDIA[Form.CSV], caller.actor, ends=END, above=1)

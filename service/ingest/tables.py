@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from service.db import Table, Timestamp, identity
+from service.ledger.tables import RECORDED
 
 UNLOGGED: Any = {"prefixes": ["UNLOGGED"]}
 
@@ -114,7 +115,7 @@ class ObservationRow(Table, table=True):
     harvest_id: UUID | None = Field(default=None, foreign_key="harvest.id")
     observed_at: datetime = Field(sa_type=Timestamp)
     recorded_at: datetime = Field(
-        sa_column=sa.Column(Timestamp, server_default=sa.func.now(), nullable=False)
+        sa_column=sa.Column(Timestamp, server_default=RECORDED, nullable=False)
     )
     digest: str
     facts: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))

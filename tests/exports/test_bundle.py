@@ -12,6 +12,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import sqlalchemy as sa
 from openpyxl import load_workbook
 
 from schemas.bundles import DATA
@@ -37,6 +38,11 @@ HOSTILE = [
     "1/2",
 ]
 LONG = "x" * 40_000
+LONG_AGO = (
+    "UPDATE harvest SET opened_at = opened_at - interval '90 days'",
+    "UPDATE harvest SET closed_at = closed_at - interval '90 days'",
+    "UPDATE scope SET full_closed_at = full_closed_at - interval '90 days'",
+)
 
 
 def records(made: Bundle, file: str) -> list[dict[str, str]]:
@@ -88,6 +94,25 @@ def test_bundle_same_moment(catalog: Database, tmp_path: Path, make_database: Ma
         read_backup(owner, copy, tell=lambda _table, _rows: None)
         owner.dispose()
         assert make_bundle(restored, as_of).content == first.content
+
+
+def test_bundle_later_scope(catalog: Database) -> None:
+    """What was late then stays late in it, whatever is read since, in whichever scope."""
+    source = make_source(catalog, "slow", expected_interval="1h")
+    sweep = Sweep(catalog, source)
+    sweep.sweep(model("slow", "slow"))
+    sweep.close()
+    post(catalog, source, model("pushed", "slow"))
+    catalog.transact(lambda session: [session.execute(sa.text(moved)) for moved in LONG_AGO])
+    as_of = settled_now(catalog)
+    first = make_bundle(catalog, as_of)
+    assert b'"stale":["slow"]' in first.members["data/models.jsonl"]
+    [covered] = [one for one in first.manifest.coverage if one.source == "slow"]
+    assert covered.last_complete_at is not None
+    again = Sweep(catalog, source, scope="registry/other")
+    again.sweep(model("new", "slow", at=LATER))
+    again.close()
+    assert make_bundle(catalog, as_of).content == first.content
 
 
 def test_bundle_anywhere(catalog: Database, monkeypatch: pytest.MonkeyPatch) -> None:

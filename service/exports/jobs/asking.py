@@ -30,6 +30,11 @@ from service.invalid import field_problems
 
 MOST_UNFINISHED: Final = 2  # of one account
 OVER: Final = frozenset({"DONE", "FAILED", "EXPIRED"})
+ME: Final = "me"
+OF_NOBODY: Final = FieldProblem(
+    pointer="/filters/owner", message="is somebody else for each reader, and may change",
+    fix="Name the owner: `model-catalog list owners` shows them.",
+)  # fmt: skip
 LATEST: Final = timedelta(microseconds=1)  # before the first moment that is not settled
 ONE_AT_A_TIME: Final = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:whose, 3))")
 NOBODY: Final = "It belongs to no account, so nobody could say whose rights the bundle has."
@@ -144,6 +149,8 @@ def check_wanted(
         known = sorted(filters_of(Kind.MODEL).model_fields)
         raise Invalid(*field_problems(_located(error), known=known)) from None
     asked = export_model(Kind.MODEL).model_validate(conditions)
+    if ME in (getattr(asked, "owner", None) or ()):
+        raise Invalid(OF_NOBODY)
     try:
         check_names(session, asked.model_copy(update={"as_of": as_of}), caller=caller)
     except Invalid as refused:

@@ -78,7 +78,7 @@ def take_export(session: Session, worker: str) -> Job | None:
     oldest = (
         sa.select(export.c.id)
         .where(free, export.c.known_at < settled)
-        .order_by(export.c.asked_at, export.c.id)
+        .order_by(export.c.schedule.is_not(None), export.c.asked_at, export.c.id)  # people first
         .limit(1)
         .with_for_update(skip_locked=True)
     )

@@ -23,7 +23,7 @@ from service.errors import problems
 from service.exports.api import NAMED, Suffix
 from service.exports.export import FormUnknown, read_form
 from service.exports.jobs import log, scheduling
-from service.exports.jobs.scheduling import ScheduleNotFound, ScheduleTaken
+from service.exports.jobs.scheduling import ScheduleNotFound, ScheduleTaken, TooManySchedules
 from service.exports.reports_api import answer_list
 from service.exports.sheet import TooManyRows
 from service.routing import CatalogRoute, Requester, Trace, policy
@@ -50,7 +50,11 @@ def get_export_schedule(caller: Requester, schedule: Name, session: ReadSession)
     return scheduling.get_schedule(session, schedule, caller=caller)
 
 
-@router.put(ONE, response_model=ScheduleShown, responses=problems(ScheduleTaken, *REPEATED))
+@router.put(
+    ONE,
+    response_model=ScheduleShown,
+    responses=problems(ScheduleTaken, TooManySchedules, *REPEATED),
+)
 @policy("exports:read")
 def put_export_schedule(
     caller: Requester, schedule: Name, asked: PutSchedule, repeat: Repeat, trace: Trace

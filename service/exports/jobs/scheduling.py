@@ -27,6 +27,7 @@ from service.ledger.change import Actor
 ACTOR: Final = Actor("software", "exports")
 schedule, account = ExportScheduleRow.__table__, AccountRow.__table__
 BY_NAME: Final = (Key(schedule.c.name.collate("C")),)
+MOST_SCHEDULES: Final = 20  # of one account
 WANTED: Final = ("profile", "dialect", "filters")
 
 
@@ -34,6 +35,13 @@ class ScheduleNotFound(NotFound):
     """No schedule has this name, or it is somebody else's.
 
     `GET /api/v1/export-schedules` lists yours; auditors and admins see all.
+    """
+
+
+class TooManySchedules(Conflict):
+    """You have as many schedules as one account may have: twenty.
+
+    Remove one that is needed no more: `DELETE /api/v1/export-schedules/{name}`.
     """
 
 
@@ -78,11 +86,13 @@ def put_schedule(
     """Declare a schedule, or change it; from then on it has the rights of this token.
 
     One that is new, was disabled or has other periods begins with the present one. Raises
-    `ScheduleTaken`, `Invalid`, `InsufficientScope`.
+    `ScheduleTaken`, `TooManySchedules`, `Invalid`, `InsufficientScope`.
     """
     asker = asker_of(session, caller)
     check_wanted(session, asked, caller=caller)
     before = _find(session, name)
+    if before is None:
+        _check_few(session, caller)
     now = session.execute(sa.select(clock())).scalar_one()
     period = period_of(asked.every, now)
     if before is not None and before.enabled and before.every == asked.every:  # it goes on
@@ -104,6 +114,12 @@ def put_schedule(
     about = Exported(name, {**asked.filters, "every": asked.every}, period.end)
     record_export(session, "schedule", by=Deed(caller.actor, request=request), about=about)
     return get_schedule(session, name, caller=caller)
+
+
+def _check_few(session: Session, caller: Caller) -> None:
+    mine = sa.select(sa.func.count()).where(schedule.c.account_id == caller.account)
+    if session.execute(mine).scalar_one() >= MOST_SCHEDULES:
+        raise TooManySchedules
 
 
 def remove_schedule(session: Session, name: str, *, caller: Caller, request: str | None) -> None:

@@ -1,5 +1,6 @@
 """What changed about the models in scope since an earlier moment, and because of what."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ PEOPLE: Final = ("person", "machine", "operator")
 NOT_TOLD: Final = ("legal_hold",)
 ID: Final = constant("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 SPACE: Final = constant(" ")
+NAMESPACE: Final = constant("namespace")
 
 
 def select_changes(reading: Reading) -> sa.Select[Any]:
@@ -188,10 +190,28 @@ def _new(reading: Reading, told: sa.Subquery) -> Text:
 
 
 def _value(reading: Reading, told: sa.Subquery, *, side: str) -> Text:
-    """A value as the ledger keeps it; an entry by what it is called."""
-    name = told.c[f"{side}_name"]
-    value = written(reading.cells, told.c.document[side])
-    return sa.case((name.is_not(None), reading.words(name)), else_=value)
+    """A value as the ledger keeps it; an entry by what it is called, if its reader may see it."""
+    name, value = told.c[f"{side}_name"], told.c.document[side]
+    return sa.case(
+        (name.is_not(None), reading.words(name)),
+        (sa.or_(*_unseen(reading, told, value=value)), HIDDEN),
+        else_=written(reading.cells, value),
+    )
+
+
+def _unseen(reading: Reading, told: sa.Subquery, *, value: Value) -> Iterator[Value]:
+    """Is it the id of an entry, or a namespace, that the reader may not see?"""
+    yield sa.and_(told.c.kind.in_(sorted(Kind)), _is_id(value))
+    seen = reading.caller.namespaces
+    if seen is not None:
+        yield sa.and_(
+            told.c.field == NAMESPACE, sa.func.jsonb_typeof(value) == constant("string"),
+            bare(value).not_in(sorted(seen)),
+        )  # fmt: skip
+
+
+def _is_id(value: Value) -> Value:
+    return sa.and_(sa.func.jsonb_typeof(value) == constant("string"), bare(value).op("~")(ID))
 
 
 def _called(reading: Reading, value: Value) -> Value:
@@ -204,5 +224,4 @@ def _called(reading: Reading, value: Value) -> Value:
         .where(entry.c.id == sa.cast(text, sa.Uuid), reading.view.sees(entry))
         .scalar_subquery()
     )
-    is_id = sa.and_(sa.func.jsonb_typeof(value) == constant("string"), text.op("~")(ID))
-    return sa.case((is_id, found), else_=sa.cast(sa.null(), sa.Text))
+    return sa.case((_is_id(value), found), else_=sa.cast(sa.null(), sa.Text))

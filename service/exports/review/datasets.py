@@ -10,7 +10,8 @@ from service.exports.review.entries import beside_models, labels_of, version_tex
 from service.exports.review.gathering import together
 from service.exports.review.reading import Reading
 from service.exports.review.stated import stated
-from service.exports.statement import Text, Value, constant
+from service.exports.review.values import unmarked
+from service.exports.statement import Text, Value, as_text, constant
 
 ALL: Final = "all"  # what the model says holds for all versions
 FIELD: Final = "datasets"
@@ -23,10 +24,10 @@ def select_datasets(reading: Reading) -> sa.Select[Any]:
     linked, typed = _linked(reading, view), view.typed
     models, labels = reading.models, labels_of(view, Kind.DATASET)
     own, words = reading.known, reading.cells.words
-    key = (words(linked.c.version), own(labels.c.label), own(linked.c.role))
+    key = (linked.c.version, labels.c.identifier, linked.c.role)
     rows = (
         reading.rows(
-            *key,
+            *map(own, key),
             own(linked.c.digest),
             own(linked.c.dataset_version),
             _either(reading, typed, fact=SENSITIVITY, linked=linked.c[SENSITIVITY]),
@@ -38,7 +39,7 @@ def select_datasets(reading: Reading) -> sa.Select[Any]:
         .outerjoin(typed, typed.c.id == linked.c.target)
         .outerjoin(labels, labels.c.of == linked.c.target)
     )  # fmt: skip
-    return reading.ordered(rows, *key)
+    return reading.ordered(rows, *map(unmarked, key), as_text(linked.c.target))
 
 
 def _linked(reading: Reading, view: View) -> sa.Subquery:

@@ -36,6 +36,11 @@ class Deployments(Entries):
         return beside_models(self.reading, rows, of=self.served.c.model_id)
 
     @cached_property
+    def called(self) -> Text:
+        """The whole identifier that it was first known by."""
+        return self.identifier_of(self.entry.c.id, Kind.DEPLOYMENT)
+
+    @cached_property
     def confirmed(self) -> Any:
         """When a source last confirmed it."""
         table = confirmed_of(self.reading, Kind.DEPLOYMENT, among=self.found.rows)
@@ -44,7 +49,8 @@ class Deployments(Entries):
 
 def select_deployments(reading: Reading) -> sa.Select[Any]:
     """Every deployment of a version of these models, ended ones too."""
-    return Deployments(reading, Kind.DEPLOYMENT, columns=DEPLOYMENTS).shown("deployment")
+    deployments = Deployments(reading, Kind.DEPLOYMENT, columns=DEPLOYMENTS)
+    return deployments.shown(deployments.called)
 
 
 def _version(of: Deployments) -> Text:
@@ -67,6 +73,7 @@ def _seen(of: Deployments) -> Text:
 
 
 OWN: Final[Mapping[str, Callable[[Deployments], Text]]] = {
+    "deployment": lambda of: of.reading.known(of.called),
     "version": _version,
     "version_digest": lambda of: stated(
         of.served, DIGESTS, written=of.reading.cells.document(of.served.c[DIGESTS])

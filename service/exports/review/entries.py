@@ -9,13 +9,16 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from schemas.columns import Column
 from schemas.identifiers import Kind
 from service.catalog.listings import Selection
-from service.catalog.typed import REFERENCES
-from service.catalog.view import View
+from service.catalog.typed import REFERENCES, TYPED
+from service.catalog.view import ENTRY, View
 from service.exports.record import Record
+from service.exports.review.decided import home_of
 from service.exports.review.reading import Reading
+from service.exports.review.values import unmarked
 from service.exports.statement import Text, Value, as_text, constant
 
-AT: Final = constant("@")
+VERSION: Final = TYPED[Kind.VERSION]
+AT, COLON = constant("@"), constant(":")
 LAST_PART: Final = constant("[^/]*$")
 
 
@@ -68,9 +71,16 @@ class Entries(Record):
 
     def label_of(self, target: Value, kind: Kind) -> Text:
         """What an entry of a kind is called."""
+        return self._labels(target, kind).c.label
+
+    def identifier_of(self, target: Value, kind: Kind) -> Text:
+        """The whole identifier that an entry of a kind is called by."""
+        return self._labels(target, kind).c.identifier
+
+    def _labels(self, target: Value, kind: Kind) -> sa.Subquery:
         table = labels_of(self.view, kind)
         self.beside.append((table, table.c.of == target))
-        return table.c.label
+        return table
 
     def fact(self, column: Column) -> Text:
         """The cell of a fact of the entry, in its three states."""
@@ -81,10 +91,10 @@ class Entries(Record):
         self.beside.append((table, table.c[key] == (self.entry if of is None else of).c.id))
         return table
 
-    def shown(self, key: str) -> sa.Select[Any]:
-        """The rows in the order of the file: by model, then by this cell."""
-        [by] = (self.cell(column) for column in self.columns if column.name == key)
-        return self.reading.ordered(self.select(as_of=self.reading.as_of), by)
+    def shown(self, by: Value) -> sa.Select[Any]:
+        """The rows in the order of the file: by model, then by this text."""
+        rows = self.select(as_of=self.reading.as_of)
+        return self.reading.ordered(rows, unmarked(by), as_text(self.entry.c.id))
 
 
 def beside_models(reading: Reading, rows: sa.FromClause, *, of: Value) -> sa.FromClause:
@@ -94,15 +104,35 @@ def beside_models(reading: Reading, rows: sa.FromClause, *, of: Value) -> sa.Fro
 
 
 def labels_of(view: View, kind: Kind) -> sa.Subquery:
-    """What each entry of a kind is called, `of` which: as `label_of` has it, for all at once."""
+    """What each entry of a kind is called, `of` which: as `label_of` has it, for all at once.
+
+    Things of two schemes may share a `label`; no two share an `identifier`, `scheme:value`.
+    """
     known = view.subject
     last = known.c.scheme.in_(("foreign", "part"))
+    whole = known.c.scheme + COLON + known.c.value
     return (
-        sa.select(known.c.entry_id.label("of"), known.c.value.label("label"))
+        sa.select(
+            known.c.entry_id.label("of"), known.c.value.label("label"), whole.label("identifier")
+        )
         .where(known.c.kind == kind.value, known.c.entry_id.is_not(None))
         .ext(distinct_on(known.c.entry_id))
         .order_by(known.c.entry_id, last, known.c.id)
         .subquery()
+    )
+
+
+def versions_called(reading: Reading) -> sa.Subquery:
+    """What the versions' file calls each version, `of` which; a merged one as its home."""
+    each, home, version = reading.at(ENTRY).alias("each"), reading.at(ENTRY), reading.at(VERSION)
+    labels = labels_of(reading.view, Kind.VERSION)
+    text = version_text(home, version.c.number, label=labels.c.label)
+    return (
+        sa.select(each.c.id.label("of"), text.label("version"))
+        .join_from(each, home, home.c.id == home_of(each))
+        .join(version, version.c.id == home.c.id)
+        .outerjoin(labels, labels.c.of == home.c.id)
+        .subquery("versions_called")
     )
 
 

@@ -4,19 +4,17 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from schemas.identifiers import Kind
-from service.catalog.typed import TYPED
+from service.exports.review.entries import versions_called
 from service.exports.review.reading import Reading
-from service.exports.statement import EMPTY, Text, as_text, constant
+from service.exports.statement import EMPTY, Text, as_text
 from service.risk.decided_tables import FindingRow
 
 FINDING: Final = FindingRow.__table__
-VERSION: Final = TYPED[Kind.VERSION]
 
 
 def select_findings(reading: Reading) -> sa.Select[Any]:
     """Every finding; a risk that was accepted until a time that is over is open again."""
-    finding, version = reading.at(FINDING), reading.at(VERSION)
+    finding, version = reading.at(FINDING), versions_called(reading)
     over = sa.and_(finding.c.state == "RISK_ACCEPTED", finding.c.accepted_until <= reading.now)
     rows = reading.at_home(
         finding,
@@ -34,11 +32,10 @@ def select_findings(reading: Reading) -> sa.Select[Any]:
         as_text(finding.c.extensions),
         reading.when(finding.c.closed_at),
         reading.noted(reading.words(finding.c.closed_by)),
-    ).outerjoin(version, version.c.id == finding.c.version_id)
+    ).outerjoin(version, version.c.of == finding.c.version_id)
     return reading.ordered(rows, as_text(finding.c.id))
 
 
 def version_cell(reading: Reading, version: sa.FromClause) -> Text:
-    """A version's number as v7; nothing where it is about all of them, or the model has none."""
-    number = reading.known(constant("v") + version.c.number)
-    return sa.case((version.c.id.is_(None), EMPTY), else_=number)
+    """A version as its file calls it; nothing where it is about all, or the model has none."""
+    return sa.case((version.c.of.is_(None), EMPTY), else_=reading.known(version.c.version))

@@ -8,13 +8,16 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from schemas.columns import Column
 from schemas.identifiers import Kind
+from service.catalog.departed import departed
 from service.catalog.risky import RISK
 from service.catalog.typed import TYPED
 from service.catalog.view import ENTRY, LINK
 from service.exports.record import Record
+from service.exports.review.entries import version_text
 from service.exports.review.eu_class import WORST_FIRST, class_of_use
 from service.exports.review.gathering import elements, said_items, together
 from service.exports.review.reading import HIDDEN, Reading
+from service.exports.review.used import counted_uses
 from service.exports.statement import EMPTY, NOT_STATED, Text, Value, constant, moment, narrowed
 from service.risk.decided_tables import TierOverrideRow
 from service.risk.tables import AssessmentRow, PolicyRow
@@ -91,7 +94,9 @@ class ModelRecord(Record):
     def override(self) -> Any:
         """What people set of the deciding use."""
         deciding = self.deciding
-        table = self.reading.at(OVERRIDE).alias("set_by_people")
+        then = self.reading.at(OVERRIDE)
+        holds = sa.and_(then.c.state == "IN_FORCE", then.c.expires_at > self.reading.now)
+        table = sa.select(then).where(holds).subquery("set_by_people")
         return self.joined_by(table, table.c.id, to=deciding.c.override_id)
 
     @cached_property
@@ -103,8 +108,8 @@ class ModelRecord(Record):
 
     @cached_property
     def used(self) -> Any:
-        """What the model's uses state, together; `<fact>_said` where any states it."""
-        use = self.standing(Kind.USE)
+        """What the uses that count state, together; `<fact>_said` where any states it."""
+        counted, use = counted_uses(self.reading), self.reading.at(USE).alias("counted_use")
         said = said_items(use, OF_USES)
         texts = [together(said.c.value, where=said.c.fact == constant(one)).label(one)
                  for one in OF_USES]  # fmt: skip
@@ -112,9 +117,12 @@ class ModelRecord(Record):
             sa.func.bool_or(use.c.provenance.has_key(constant(one))).label(f"{one}_said")
             for one in OF_USES
         ]
-        shown: list[Any] = [*texts, *stated]
-        rows = sa.select(*shown).select_from(use.outerjoin(said, sa.true()))
-        return self.gathered(rows, use.c.model_id, name="used")
+        declared = sa.func.count(sa.distinct(use.c.id)).filter(~counted.c.implicit)
+        shown: list[Any] = [*texts, *stated, declared.label("declared")]
+        rows = sa.select(*shown).select_from(
+            counted.join(use, use.c.id == counted.c.use_id).outerjoin(said, sa.true())
+        )
+        return self.gathered(rows, counted.c.model_id, name="used")
 
     def standing(self, kind: Kind) -> Any:
         """The facts of the entries of a kind that are there: not retired, merged or replaced."""
@@ -147,15 +155,20 @@ class ModelRecord(Record):
     def live(self) -> Any:
         """The numbers, commits and digests of the live versions."""
         ids, version = self.live_ids, self.reading.at(VERSION).alias("lived")
+        entry = self.reading.at(ENTRY).alias("lived_as")
         digest = elements(version.c.digests, "digest")
         rows = sa.select(
-            together(constant("v") + version.c.number).label("numbers"),
+            together(
+                version_text(entry, version.c.number, label=self.view.label_of(version.c.id))
+            ).label("numbers"),
             together(constant("git:") + version.c.source_commit).label("commits"),
             together(digest.c.value.op("#>>")(sa.literal_column("'{}'::text[]"))).label("digests"),
             sa.func.bool_or(version.c.provenance.has_key(constant("source_commit"))).label("commits_said"),
             sa.func.bool_or(version.c.provenance.has_key(constant("digests"))).label("digests_said"),
         ).select_from(
-            ids.join(version, version.c.id == ids.c.version_id).outerjoin(digest, sa.true())
+            ids.join(version, version.c.id == ids.c.version_id)
+            .join(entry, entry.c.id == version.c.id)
+            .outerjoin(digest, sa.true())
         )  # fmt: skip
         return self.gathered(rows, ids.c.model_id, name="in_use")
 
@@ -179,10 +192,10 @@ class ModelRecord(Record):
     @cached_property
     def parts(self) -> sa.CTE:
         """The entries that a model's record rests on: itself, its uses, its live versions."""
-        use, ids, model = self.standing(Kind.USE), self.live_ids, self.reading.models
+        use, ids, model = counted_uses(self.reading), self.live_ids, self.reading.models
         return sa.union_all(
             sa.select(model.c.id.label("model_id"), model.c.id),
-            sa.select(use.c.model_id, use.c.id),
+            sa.select(use.c.model_id, use.c.use_id).where(use.c.use_id.is_not(None)),
             sa.select(ids.c.model_id, ids.c.version_id),
         ).cte("parts")
 
@@ -203,12 +216,13 @@ class ModelRecord(Record):
     def owned(self) -> Any:
         """The accountable owners: their addresses, and whether one is still there."""
         link, owner = self.reading.at(LINK).alias("owning"), self.reading.at(OWNER)
+        left = departed(self.view, owner)
         rows = (
             sa.select(
                 sa.func.count().label("owners"),
                 together(owner.c.email).label("emails"),
-                sa.func.bool_or(owner.c.active).label("some"),
-                sa.func.bool_and(sa.func.coalesce(~owner.c.active, sa.false())).label("none"),
+                sa.func.bool_or(left.is_(sa.false())).label("some"),
+                sa.func.bool_and(sa.func.coalesce(left, sa.false())).label("none"),
             )
             .select_from(link.join(owner, owner.c.id == link.c.target_id))
             .where(link.c.field == constant("owners"), link.c.role == constant("accountable"))
@@ -219,7 +233,9 @@ class ModelRecord(Record):
     def depends(self) -> Any:
         """The models whose output it consumes."""
         link, target = self.reading.at(LINK).alias("depending"), self.reading.at(ENTRY).alias("fed")
-        named = sa.func.coalesce(target.c.natural_key, link.c.attributes["value"].astext)
+        stated = link.c.attributes["value"].astext
+        known = sa.case((self.view.sees(target), target.c.natural_key))
+        named = sa.func.coalesce(known, stated)
         rows = sa.select(together(named).label("models")).select_from(
             link.outerjoin(target, target.c.id == link.c.target_id)
         )

@@ -271,7 +271,7 @@ WRITERS: Final[Mapping[str, Write]] = {
     "override_expires_at": lambda record: record.time(record.override.c.expires_at),
     "residual_rating": _residual,
     "policy_version": _policy,
-    "uses": lambda record: record.rated(as_text(record.risk.c.uses)),
+    "uses": lambda record: record.number(record.used.c.declared),
     "eu_class": eu_class,
     **{
         name: partial(lambda fact, record: record.fact_of_tier(fact), name)

@@ -11,7 +11,6 @@ from sqlmodel import Session
 from schemas.queries import ListExport
 from service.access.policy import Caller
 from service.catalog.listings import MODELS, Part, Selection
-from service.catalog.owning import owned_entries
 from service.catalog.view import ENTRY, View
 from service.db import Timestamp
 from service.exports.cells import WITHHELD, cell
@@ -104,14 +103,15 @@ class Reading:
         return rows.order_by(None).cte("in_scope")
 
     def tells(self, entry: sa.FromClause) -> sa.ColumnElement[bool]:
-        """May the caller read the notes of a model: by a role in its namespace, or as an owner?"""
+        """May the caller read the notes of a model? By a role in its namespace alone.
+
+        Owners read those of their models in the lists: who owns what today would be an input that
+        no mask tells, and a file goes on to others.
+        """
         within = self.caller.within(NOTES)
         if within is None:
             return sa.true()
-        ways = [entry.c.namespace.in_(sorted(within))]
-        if self.caller.account is not None:
-            ways.append(entry.c.id.in_(owned_entries(self.caller.account)))
-        return sa.func.coalesce(sa.or_(*ways), sa.false())
+        return sa.func.coalesce(entry.c.namespace.in_(sorted(within)), sa.false())
 
     @cached_property
     def homes(self) -> sa.CTE:
@@ -140,13 +140,13 @@ class Reading:
     def ordered(self, rows: sa.Select[Any], *by: Value) -> sa.Select[Any]:
         """By model, then by these texts, each by code point."""
         models = self.models
-        name = sa.func.coalesce(models.c.name, EMPTY).collate("C")
+        name = sa.func.coalesce(models.c.name, NOT_STATED).collate("C")
         return rows.order_by(name, models.c.id, *(one.collate("C") for one in by))
 
     def ordered_models(self, rows: sa.Select[Any]) -> sa.Select[Any]:
         """The same order, of a select from the models themselves."""
         entry = self.view.entry
-        name = sa.func.coalesce(entry.c.natural_key, EMPTY).collate("C")
+        name = sa.func.coalesce(entry.c.natural_key, NOT_STATED).collate("C")
         return rows.order_by(None).order_by(name, entry.c.id)
 
     def known(self, value: Value) -> Text:

@@ -5,22 +5,20 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from schemas.identifiers import Kind
-from service.catalog.typed import TYPED
 from service.catalog.view import ENTRY
+from service.exports.review.entries import versions_called
 from service.exports.review.findings import version_cell
 from service.exports.review.reading import Reading
 from service.exports.statement import EMPTY, as_text, flag, item, joined
 from service.risk.decided_tables import ConditionRow, DecisionRow, ReviewRow
 
 REVIEW, DECISION, CONDITION = (table.__table__ for table in (ReviewRow, DecisionRow, ConditionRow))
-VERSION: Final = TYPED[Kind.VERSION]
 SETTLED: Final = ("VERIFIED", "DROPPED")  # of such a condition nothing is left to do
 
 
 def select_reviews(reading: Reading) -> sa.Select[Any]:
     """Every review; what its decision asks for is a note, who works on it is not."""
-    review, version = reading.at(REVIEW), reading.at(VERSION)
+    review, version = reading.at(REVIEW), versions_called(reading)
     decided, asked = decided_then(reading), _asked(reading)
     use = reading.at(ENTRY).alias("of_use")
     rows = reading.at_home(
@@ -42,7 +40,7 @@ def select_reviews(reading: Reading) -> sa.Select[Any]:
         reading.noted(reading.words(asked.c.texts)),
     )
     rows = (
-        rows.outerjoin(version, version.c.id == review.c.version_id)
+        rows.outerjoin(version, version.c.of == review.c.version_id)
         .outerjoin(use, use.c.id == review.c.use_id)
         .outerjoin(decided, decided.c.review_id == review.c.id)
         .outerjoin(asked, asked.c.decision_id == decided.c.id)

@@ -13,6 +13,7 @@ from service.exports.review.loose import loose_rows
 from service.exports.review.reading import HIDDEN, Reading
 from service.exports.review.required import missing_fields
 from service.exports.review.reviews import decided_then
+from service.exports.review.values import unmarked
 from service.exports.statement import EMPTY, Value, as_text, constant
 from service.ingest.tables import HarvestRow, ScopeRow, SourceRow
 from service.risk.controls.snapshot_schema import REVIEWERS
@@ -47,7 +48,10 @@ def select_unknowns(reading: Reading) -> sa.Select[Any]:
         grouped.c.what_kind, what, reading.words(grouped.c.of_use), reading.when(grouped.c.since),
         reading.words(grouped.c.who),
     )  # fmt: skip
-    return reading.ordered(rows, grouped.c.what_kind, what, grouped.c.of_use)
+    texts = (sa.func.coalesce(grouped.c.what, HIDDEN), grouped.c.of_use)
+    return reading.ordered(
+        rows, grouped.c.what_kind, *map(unmarked, texts), grouped.c.what, texts[1]
+    )
 
 
 def _grouped(reading: Reading) -> sa.Select[Any]:

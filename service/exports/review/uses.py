@@ -95,7 +95,8 @@ class Uses(Entries):
 
 def select_uses(reading: Reading) -> sa.Select[Any]:
     """Every use that counts; what to ask next is written by Python."""
-    return Uses(reading, Kind.USE, columns=USES).shown("use")
+    uses = Uses(reading, Kind.USE, columns=USES)
+    return uses.shown(uses.called)
 
 
 def _rated(of: Uses, written: Text) -> Text:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from service.exports.statement import (
     EMPTY,
+    NOT_STATED,
     Cells,
     Text,
     Value,
@@ -22,6 +23,7 @@ NAMED: Final = ("owner", "dataset", "repository")  # members of a link that name
 BESIDE: Final = ("role", "digest")  # what else a cell shows of a link
 VALUE: Final = constant("value")
 SPACE: Final = constant(" ")
+UNMARKED: Final = Cells(raw=True)
 
 
 def written(cells: Cells, value: Value) -> Text:
@@ -42,6 +44,11 @@ def written(cells: Cells, value: Value) -> Text:
 def members_at(cells: Cells, array: Value, *, name: str) -> Text:
     """The same member of each object of a JSON array."""
     return _each(cells, array, text=lambda value: value[name].astext)
+
+
+def unmarked(value: Value) -> Text:
+    """A text before any mark for spreadsheets, else `unknown`: what rows are ordered by."""
+    return sa.func.coalesce(UNMARKED.words(value), NOT_STATED)
 
 
 def bare(value: Value) -> Text:

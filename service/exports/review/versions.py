@@ -62,7 +62,8 @@ class Versions(Entries):
 
 def select_versions(reading: Reading) -> sa.Select[Any]:
     """Every version, retired ones too; what people have decided of it is written by Python."""
-    return Versions(reading, Kind.VERSION, columns=VERSIONS).shown("version")
+    versions = Versions(reading, Kind.VERSION, columns=VERSIONS)
+    return versions.shown(versions.called)
 
 
 def _live(of: Versions) -> Text:

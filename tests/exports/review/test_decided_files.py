@@ -11,7 +11,7 @@ from tests.api.test_as_of import moment
 from tests.exports.review.told import AUDITOR, READER, cells, read_records
 from tests.risk.reviews.bank import DIGEST, Bank
 from tests.support.accounts import map_owner
-from tests.support.catalog import Sweep, model, post, rows, version
+from tests.support.catalog import Sweep, make_source, model, post, rows, version
 
 LATER: Final = "2026-11-21T12:00:00Z"
 SOON: Final = (datetime.now(UTC) + timedelta(days=20)).isoformat()
@@ -56,6 +56,25 @@ def test_findings(bank: Bank) -> None:
     }  # fmt: skip
     notes = ("source", "category", "title", "assignee", "closed_by")
     assert seen == told | dict.fromkeys(notes, "withheld")
+
+
+def test_joins(bank: Bank) -> None:
+    """Findings and reviews call a version as the versions' file does, also one that was merged."""
+    other = make_source(bank.database, "staging")
+    post(bank.database, other, model(source="staging"), version(1, source="staging"))
+    bank.rate("MEDIUM", at=LATER)
+    theirs = bank.id_of("retail/churn/1@staging")
+    find(bank, version_id=theirs)
+    bank.review(version_id=theirs)
+
+    def shown(name: str) -> list[tuple[str, ...]]:
+        return cells(read_records(bank.database, name, moment(bank.service)), "version")
+
+    called = [("v1@staging",)]
+    assert (shown("findings"), shown("reviews")) == (called, called)
+    assert called[0] in shown("versions")
+    bank.run("UPDATE entry SET merged_into = :home WHERE id = :at", home=bank.id_of(), at=theirs)
+    assert shown("findings") == shown("reviews") == shown("versions") == [("v1",)]
 
 
 def test_merged_away(bank: Bank) -> None:

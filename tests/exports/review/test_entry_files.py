@@ -162,10 +162,11 @@ def test_deployments(bank: Bank) -> None:
     post(bank.database, bank.cluster, gone(serving("c", 1, LATER), LATEST))
     shown = ("deployment", "environment", "digest", "version_digest", "traffic_percent", "from")
     assert read(bank, "deployments", *shown, "to", "source") == [
-        ("cluster/serving/a", "'@prod", OTHER, DIGEST, "12.5", "unknown", "unknown", "cluster"),
-        ("cluster/serving/b", "unknown", "", DIGEST, "unknown", "2026-11-01T00:00:00Z", LATER,
+        ("kserve:cluster/serving/a", "'@prod", OTHER, DIGEST, "12.5", "unknown", "unknown",
          "cluster"),
-        ("cluster/serving/c", "unknown", "unknown", DIGEST, "unknown", "unknown", LATEST,
+        ("kserve:cluster/serving/b", "unknown", "", DIGEST, "unknown", "2026-11-01T00:00:00Z",
+         LATER, "cluster"),
+        ("kserve:cluster/serving/c", "unknown", "unknown", DIGEST, "unknown", "unknown", LATEST,
          "cluster"),
     ]  # fmt: skip
     assert read(bank, "deployments", "version", "environment_class") == [
@@ -209,7 +210,7 @@ def test_last_seen(bank: Bank) -> None:
     assert [at for _, at in seen(bank)] == [first, first]
 
     last = swept(bank, a)
-    assert seen(bank) == [("cluster/serving/a", last), ("cluster/serving/b", first)]
+    assert seen(bank) == [("kserve:cluster/serving/a", last), ("kserve:cluster/serving/b", first)]
     found = read_records(bank.database, "deployments", before)
     assert cells(found, "last_seen_at") == [(first,), (first,)]
 
@@ -222,8 +223,8 @@ def test_last_seen_by_scope(bank: Bank) -> None:
     sweep = Sweep(bank.database, bank.cluster, scope="another")
     sweep.sweep(serving("b", 1, LATER))
     sweep.close()
-    assert seen(bank)[0] == ("cluster/serving/a", first)
-    assert seen(bank)[2] == ("cluster/serving/pushed", LATER)
+    assert seen(bank)[0] == ("kserve:cluster/serving/a", first)
+    assert seen(bank)[2] == ("kserve:cluster/serving/pushed", LATER)
 
 
 def test_datasets(bank: Bank) -> None:
@@ -237,10 +238,10 @@ def test_datasets(bank: Bank) -> None:
     bank.say_model(at=LATER, datasets=[{"dataset": LAKE | {"value": "s3://lake/all"}}])
     shown = ("version", "dataset", "role", "digest", "dataset_version", "sensitivity")
     assert read(bank, "datasets", *shown, "description") == [
-        ("all", "s3://lake/all", "unknown", "unknown", "unknown", "unknown", "unknown"),
-        ("v1", "s3://lake/churn", "test", "unknown", "unknown", "public", "'-1 to 1"),
-        ("v1", "s3://lake/churn", "training", "md5:1; md5:2", "7", "unknown", "unknown"),
-        ("v1", "s3://lake/churn", "unknown", "unknown", "unknown", "unknown", "unknown"),
+        ("all", "uri:s3://lake/all", "unknown", "unknown", "unknown", "unknown", "unknown"),
+        ("v1", "uri:s3://lake/churn", "test", "unknown", "unknown", "public", "'-1 to 1"),
+        ("v1", "uri:s3://lake/churn", "training", "md5:1; md5:2", "7", "unknown", "unknown"),
+        ("v1", "uri:s3://lake/churn", "unknown", "unknown", "unknown", "unknown", "unknown"),
     ]
     choice = {"one_of": ["personal", "special_category"]}
     post(bank.database, bank.registry, dataset(
@@ -260,10 +261,33 @@ def test_datasets_merged(bank: Bank) -> None:
     named = {"kind": "dataset", "scheme": "openlineage", "value": "lake/churn"}
     post(bank.database, bank.registry, dataset("s3://lake/churn", "2026-11-19T12:00:00Z"))
     bank.say_version(1, at=LATER, datasets=[{"dataset": named, "role": "training"}])
-    assert read(bank, "datasets", "dataset") == [("lake/churn",)]
+    assert read(bank, "datasets", "dataset") == [("openlineage:lake/churn",)]
     same = dataset("s3://lake/churn", LATEST, license="MIT") | {"same_as": [named]}
     assert post(bank.database, bank.registry, same).refused == ()
-    assert read(bank, "datasets", "dataset", "license") == [("s3://lake/churn", "MIT")]
+    assert read(bank, "datasets", "dataset", "license") == [("uri:s3://lake/churn", "MIT")]
+
+
+def test_two_schemes(bank: Bank) -> None:
+    """What is called alike in two schemes is told apart, and no file repeats a key."""
+    one = serving("churn", 1, LATER)
+    post(bank.database, bank.cluster, one, one | {"subject": one["subject"] | {"scheme": "k8s"}})
+    named = [LAKE | {"scheme": scheme, "value": "lake"} for scheme in ("openlineage", "omb")]
+    bank.say_version(1, at=LATER, datasets=[{"dataset": name} for name in named])
+    assert read(bank, "deployments", "deployment") == [
+        ("k8s:cluster/serving/churn",), ("kserve:cluster/serving/churn",),
+    ]  # fmt: skip
+    assert read(bank, "datasets", "dataset") == [("omb:lake",), ("openlineage:lake",)]
+
+
+def test_order(bank: Bank) -> None:
+    """Rows stand by what texts were before a mark kept spreadsheets from running them."""
+    post(bank.database, bank.registry, *map(version, range(2, 8)))
+    for number, name in enumerate(("=a", "(b", "-c", "'d", "unknown", "v2"), 2):
+        at = f"mlflow-prod/default/churn/{number}"
+        bank.run("UPDATE subject SET value = :name WHERE value = :at", name=name, at=at)
+    bank.run("UPDATE version SET number = NULL WHERE number <> '1'")
+    found = [one for (one,) in read(bank, "versions", "version")]
+    assert found == ["'d", "(b", "'-c", "'=a", "'unknown", "v1", "v2"]
 
 
 def test_labels(bank: Bank) -> None:
