@@ -35,7 +35,7 @@ def show_committee(catalog: Catalog, people: Mapping[str, Client]) -> None:
     _decide(people, review)
     say(f"\nThe committee's bundle, {PROFILE}: each of its 17 fields, and who filled it:")
     file = _export(catalog)
-    print_rows(("field", "column", "model", "cell", "said by"), _filled(catalog, file))
+    print_rows(("field", "column", "model", "cell", "said by"), _filled(people["aud"], file))
 
 
 def _monitor(owner: Client) -> None:
@@ -123,7 +123,7 @@ def _moment(bundle: Path) -> datetime:
         return datetime.fromisoformat(json.loads(archive.read("manifest.json"))["as_of"])
 
 
-def _filled(catalog: Catalog, bundle: Path) -> Iterator[tuple[Any, ...]]:
+def _filled(auditor: Client, bundle: Path) -> Iterator[tuple[Any, ...]]:
     """Of each column the first model that fills it, and who said so."""
     with ZipFile(bundle) as archive:
         text = archive.read(f"data/{PROFILE}.csv").decode()
@@ -135,5 +135,5 @@ def _filled(catalog: Catalog, bundle: Path) -> Iterator[tuple[Any, ...]]:
         if row is None:  # nobody asked for an exception, say
             continue
         asked = {"file": PROFILE, "model": row["model"], "column": column, "as_of": moment}
-        grounds = catalog.read.get(f"{API}/explain-cell", **asked)["grounds"]
+        grounds = auditor.get(f"{API}/explain-cell", **asked)["grounds"]
         yield field, column, row["model"], row[column][:SHORT], said_by(grounds[0])
