@@ -29,9 +29,10 @@ class Withheld:
 
 
 def _decimal(number: float | Decimal) -> str:
-    """Without exponent, without zeros that say nothing."""
+    """Without exponent, without zeros that say nothing, or a sign of nothing."""
     written = f"{Decimal(str(number)):f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
+    shortest = written.rstrip("0").rstrip(".") if "." in written else written
+    return "0" if shortest == "-0" else shortest
 
 
 EXACT: Final[tuple[tuple[type, Callable[[Any], str]], ...]] = (  # nobody's text: nothing would run

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -75,6 +75,7 @@ def test_statement_documents(written: Ask, *, raw: bool) -> None:
     cells = Cells(raw=raw)
 
     @settings(max_examples=100, deadline=None)
+    @example(0, {"": -0.0})
     @given(
         st.one_of(TEXTS, NUMBERS),
         st.dictionaries(TEXTS, st.one_of(TEXTS, NUMBERS, st.none(), st.booleans()), max_size=4),
