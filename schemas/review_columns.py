@@ -242,11 +242,14 @@ CHANGES: Final = (
 )
 UNKNOWNS: Final = (
     *BEGUN,
-    Column("what_kind", "field, floor, control, identity or source"),
-    Column("what", "which one"),
-    Column("use", "of which use; empty: of the model"),
-    Column("since", "since when, where that is known", holds="datetime"),
-    Column("who_can_state", "person or source: who could say it"),
+    *resting(
+        CONTROLLED,
+        what_kind="field, floor, control, identity or source",
+        what="which one",
+        use="of which use; empty: of the model",
+    ),
+    *resting(CONTROLLED, "datetime", since="since when, where that is known"),
+    *resting(CONTROLLED, who_can_state="person or source: who could say it"),
 )
 CORRECTIONS: Final = (
     *BEGUN,
