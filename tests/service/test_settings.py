@@ -72,6 +72,7 @@ def test_read_settings_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         "hook_requests_burst": 200, "log_format": "json", "log_level": "info",
         "export_signing_key_file": None, "exchanges_per_second": 5, "exchanges_burst": 100,
         "outbound_allow": "", "identity_ca_file": None, "approved_blueprints": "",
+        "export_days": 365,
     }  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def test_read_worker_settings() -> None:
     assert read_worker_settings({}).model_dump() == {
         "log_format": "json", "log_level": "info", "training_run_days": None,
         "export_signing_key_file": None, "secret_key": None, "outbound_allow": "",
-        "base_url": "http://127.0.0.1:8010",
+        "base_url": "http://127.0.0.1:8010", "export_days": 365,
     }  # fmt: skip
     assert read_worker_settings(told).training_run_days == 365
     for text in ("0", "-1", "1e3", "for ever"):
