@@ -46,11 +46,11 @@ from service.exports.manifest import (
 from service.exports.package import WHOLE, describe
 from service.exports.review.files import FETCHED, Record, count_records, read_file
 from service.exports.review.reading import NOTES, Moments, Reading
-from service.exports.workbook import Sheet, write_workbook
+from service.exports.workbook import MOST_RECORDS, Sheet, write_workbook
 from service.health import release
 from service.ledger.notes import Keys
 
-MOST_ROWS: Final = 1_048_575  # of a spreadsheet, below the header
+MOST_ROWS: Final = MOST_RECORDS
 READ: Final = 1024 * 1024
 KEY_ID: Final = 16  # hexadecimal digits
 LONG: Final = sa.text(
@@ -129,7 +129,6 @@ class Building:
                 self._write_file(self.files[name])
         with self.archive.member(PACKAGE) as member:
             member.write(describe((self.files[name], parts) for name, parts in self.parts.items()))
-
         if self.order.dialect == "excel":
             self._write_workbook()
 

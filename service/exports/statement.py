@@ -51,7 +51,7 @@ class Cells:
         each = sa.func.jsonb_each(document).table_valued("key", sa.column("value", JSONB))
         each = each.render_derived()
         number = sa.func.jsonb_typeof(each.c.value) == constant("number")
-        shown = sa.case((number, decimal(_bare(each.c.value))), else_=_bare(each.c.value))
+        shown = sa.case((number, decimal(bare(each.c.value))), else_=bare(each.c.value))
         named = each.c.key + constant("=") + sa.func.coalesce(shown, EMPTY)
         return self.together(sa.select(item(named).label("item")).select_from(each))
 
@@ -61,7 +61,7 @@ class Cells:
         return sa.case(
             (form == constant("array"), self.items(value)),
             (form == constant("object"), self.members(value)),
-            else_=self.words(_bare(value)),
+            else_=self.words(bare(value)),
         )
 
     def together(self, items: sa.Select[Any]) -> Text:
@@ -116,9 +116,9 @@ WRITTEN: Final[Mapping[type[sa.types.TypeEngine[Any]], Callable[[Value], Text]]]
 }  # nobody's text: nothing would run
 
 
-def _bare(value: Value) -> Text:
+def bare(value: Value) -> Text:
     """A JSON scalar as text."""
-    return value.op("#>>")(sa.literal_column("'{}'::text[]"))
+    return value.op("#>>", return_type=sa.Text)(sa.literal_column("'{}'::text[]"))
 
 
 def _neutral(text: Text) -> Text:

@@ -15,8 +15,8 @@ from service.exports.review.behind import OBSERVATION, observation_behind
 from service.exports.review.belonging import belonging
 from service.exports.review.loose import loose_rows
 from service.exports.review.reading import HIDDEN, Reading
-from service.exports.review.values import bare, written
-from service.exports.statement import EMPTY, Text, Value, as_text, constant
+from service.exports.review.values import written
+from service.exports.statement import EMPTY, Text, Value, as_text, bare, constant
 from service.ledger.confidential import CONFIDENTIAL
 from service.ledger.feed import change
 

@@ -17,8 +17,8 @@ from service.exports.review.behind import OBSERVATION, observation_behind
 from service.exports.review.late import SHOWN, Late, rank
 from service.exports.review.loose import loose_rows
 from service.exports.review.reading import Reading
-from service.exports.review.values import bare, written
-from service.exports.statement import EMPTY, NOT_STATED, Cells, Text, Value, constant, moment
+from service.exports.review.values import written
+from service.exports.statement import EMPTY, NOT_STATED, Cells, Text, Value, bare, constant, moment
 
 LINK, SUBJECT = Link.__table__, SubjectRow.__table__
 COMMIT: Final = constant("git:")

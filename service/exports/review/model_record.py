@@ -18,7 +18,16 @@ from service.exports.review.eu_class import WORST_FIRST, class_of_use
 from service.exports.review.gathering import elements, said_items, together
 from service.exports.review.reading import HIDDEN, Reading
 from service.exports.review.used import counted_uses
-from service.exports.statement import EMPTY, NOT_STATED, Text, Value, constant, moment, narrowed
+from service.exports.review.values import factor
+from service.exports.statement import (
+    EMPTY,
+    NOT_STATED,
+    Text,
+    Value,
+    bare,
+    constant,
+    moment,
+)
 from service.risk.decided_tables import TierOverrideRow
 from service.risk.tables import AssessmentRow, PolicyRow
 
@@ -67,14 +76,7 @@ class ModelRecord(Record):
 
     def fact_of_tier(self, name: str) -> Text:
         """A factor of the deciding use, as its tier reads it."""
-        facts = self.deciding.c.facts
-        value = facts[constant(name)]
-        one_of = sa.func.jsonb_typeof(value) == constant("object")
-        return sa.case(
-            (value.is_(None), NOT_STATED),
-            (one_of, narrowed(value[constant("one_of")])),
-            else_=self.cells.words(facts.op("->>")(constant(name))),
-        )
+        return factor(self.cells, self.deciding.c.facts, name=name)
 
     @cached_property
     def deciding(self) -> Any:
@@ -162,7 +164,7 @@ class ModelRecord(Record):
                 version_text(entry, version.c.number, label=self.view.label_of(version.c.id))
             ).label("numbers"),
             together(constant("git:") + version.c.source_commit).label("commits"),
-            together(digest.c.value.op("#>>")(sa.literal_column("'{}'::text[]"))).label("digests"),
+            together(bare(digest.c.value)).label("digests"),
             sa.func.bool_or(version.c.provenance.has_key(constant("source_commit"))).label("commits_said"),
             sa.func.bool_or(version.c.provenance.has_key(constant("digests"))).label("digests_said"),
         ).select_from(

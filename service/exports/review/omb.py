@@ -20,7 +20,7 @@ from service.catalog.view import ENTRY, LINK, SUBJECT, bears_name
 from service.exports.review.gathering import elements
 from service.exports.review.omb_cells import write_cell
 from service.exports.review.reading import Reading
-from service.exports.statement import EMPTY, Value, as_text, constant
+from service.exports.statement import EMPTY, Value, as_text, bare, constant
 from service.risk.tables import AssessmentRow
 
 ASSESSMENT: Final = AssessmentRow.__table__
@@ -118,7 +118,7 @@ class _Inventory:
     def _alone(self, fact: str) -> Value:
         """Is a fact that several may add to the inventory's alone, or nobody's?"""
         ranked = elements(self.model.c.provenance[constant(fact)], f"ranked_{fact}")
-        place = sa.cast(ranked.c.value.op("#>>")(sa.literal_column("'{}'::text[]")), sa.Integer)
+        place = sa.cast(bare(ranked.c.value), sa.Integer)
         source = self.model.c.statements[place]["source"]
         theirs = ~sa.func.coalesce(self.ours.c.sources.contains(source), sa.false())
         every: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(ranked).where(theirs)
@@ -264,7 +264,7 @@ class _Inventory:
         """The entries whose datasets count: a model and its live versions."""
         models, risk = self.reading.models, self.reading.at(RISK).alias("standing")
         each = elements(risk.c.live, "live_version")
-        version = sa.cast(each.c.value.op("#>>")(sa.literal_column("'{}'::text[]")), sa.Uuid)
+        version = sa.cast(bare(each.c.value), sa.Uuid)
         return sa.union_all(
             sa.select(models.c.id.label("model_id"), models.c.id),
             sa.select(risk.c.model_id, version).select_from(risk.join(each, sa.true())),

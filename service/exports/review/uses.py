@@ -5,7 +5,6 @@ from functools import cached_property, partial
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.columns import Column
 from schemas.identifiers import Kind
@@ -16,19 +15,16 @@ from service.exports.review.asking import asked_of
 from service.exports.review.entries import Entries
 from service.exports.review.reading import Reading
 from service.exports.review.used import counted_uses
+from service.exports.review.values import factor
 from service.exports.statement import (
     NOT_STATED,
     Text,
-    Value,
     constant,
-    decimal,
     flag,
-    narrowed,
 )
 from service.risk.decided_tables import ExemptionRow, TierOverrideRow
 from service.risk.picture import UNDECLARED
 from service.risk.tables import AssessmentRow
-from service.risk.tiers.profiles import NARROWED
 
 ASSESSMENT, OVERRIDE, EXEMPTION = (
     table.__table__ for table in (AssessmentRow, TierOverrideRow, ExemptionRow)
@@ -113,16 +109,7 @@ def _items(name: str, of: Uses) -> Text:
 
 
 def _factor(name: str, of: Uses) -> Text:
-    """A factor as the rating reads it."""
-    facts = of.assessment.c.facts
-    value: Value = sa.type_coerce(facts[name], JSONB)
-    form, text = sa.func.jsonb_typeof(value), facts[name].astext
-    return sa.case(
-        (sa.func.coalesce(~facts.has_key(name), sa.true()), NOT_STATED),
-        (form == constant("object"), narrowed(value[NARROWED])),
-        (form == constant("number"), decimal(text)),
-        else_=of.reading.cells.words(text),
-    )
+    return factor(of.reading.cells, of.assessment.c.facts, name=name)
 
 
 def _expires(table: sa.Table, of: Uses, *, by: str) -> Text:

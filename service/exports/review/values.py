@@ -12,6 +12,7 @@ from service.exports.statement import (
     Cells,
     Text,
     Value,
+    bare,
     constant,
     decimal,
     item,
@@ -51,9 +52,16 @@ def unmarked(value: Value) -> Text:
     return sa.func.coalesce(UNMARKED.words(value), NOT_STATED)
 
 
-def bare(value: Value) -> Text:
-    """A JSON scalar as text."""
-    return value.op("#>>", return_type=sa.Text)(sa.literal_column("'{}'::text[]"))
+def factor(cells: Cells, facts: Value, *, name: str) -> Text:
+    """A factor as a rating has read it: a value, a choice, or not stated."""
+    value, text = sa.type_coerce(facts[name], JSONB), facts[name].astext
+    form = sa.func.jsonb_typeof(value)
+    return sa.case(
+        (sa.func.coalesce(~facts.has_key(name), sa.true()), NOT_STATED),
+        (form == constant("object"), narrowed(value[ONE_OF])),
+        (form == constant("number"), decimal(text)),
+        else_=cells.words(text),
+    )
 
 
 def shown(value: Value) -> Text:
@@ -70,17 +78,8 @@ def _document(cells: Cells, value: Value) -> Text:
     return sa.case(
         (value.has_key(constant(ONE_OF)), narrowed(value[ONE_OF])),
         (value.has_key(constant("scheme")), cells.words(value["value"].astext)),
-        else_=_members(cells, value),
+        else_=cells.members(value),
     )
-
-
-def _members(cells: Cells, value: Value) -> Text:
-    each = sa.func.jsonb_each(value).table_valued("key", sa.column("value", JSONB))
-    each = each.render_derived()
-    number = sa.func.jsonb_typeof(each.c.value) == constant("number")
-    said = sa.case((number, decimal(bare(each.c.value))), else_=bare(each.c.value))
-    named = each.c.key + constant("=") + sa.func.coalesce(said, EMPTY)
-    return cells.together(sa.select(item(named).label("item")).select_from(each))
 
 
 def _each(cells: Cells, array: Value, *, text: Callable[[Value], Text]) -> Text:
